@@ -9,8 +9,8 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
-QUANTITY_PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
-DURATION_PATTERN: Final = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+QUANTITY_PATTERN: Final = r"^[0-9]+([.][0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
+DURATION_PATTERN: Final = r"^([0-9]+([.][0-9]+)?(ms|s|m|h))+$"
 
 _BINARY: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 _DECIMAL: Final = {
@@ -66,8 +66,6 @@ def _largest(value: int, sizes: list[tuple[str, int]]) -> str:
 def seconds(duration: str) -> float:
     """A duration in seconds: ``"1m30s"`` is 90.0. Raises ValueError."""
     if not re.match(DURATION_PATTERN, duration):
-        raise ValueError(
-            f"{duration!r} is not a duration; write a number with ms, s, m or h, such as 250ms or 1m30s"
-        )
+        raise ValueError(f"{duration!r} is not a duration; write a number with ms, s, m or h, such as 250ms or 1m30s")
     parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)", duration)
     return round(sum(float(number) * _SECONDS[unit] for number, unit in parts), 6)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .neuron import Resource
+from .base import Resource
 
 
 class ConditionType(StrEnum):
@@ -15,7 +15,6 @@ class ConditionType(StrEnum):
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     MODEL_LOADED = "ModelLoaded"
-    TRAFFIC_APPLIED = "TrafficApplied"
     FEDERATION_READY = "FederationReady"
 
 
@@ -30,8 +29,7 @@ class Reason(StrEnum):
     RECOVERING = "Recovering"
     MODEL_LOADED = "ModelLoaded"
     MODEL_LOADING = "ModelLoading"
-    PRIMARY_ONLY = "PrimaryOnly"
-    NO_READY_POD = "NoReadyPod"
+    NOT_SERVING = "NotServing"
 
     SPEC_INVALID = "SpecInvalid"
     NAME_TAKEN = "NameTaken"
@@ -44,6 +42,7 @@ class Reason(StrEnum):
     CONTAINER_CONFIG_INVALID = "ContainerConfigInvalid"
     OUT_OF_MEMORY = "OutOfMemory"
     CRASH_LOOP = "CrashLoop"
+    NO_PROGRESS = "NoProgress"
 
     CONFIG_INVALID = "ConfigInvalid"
     MODEL_NOT_FOUND = "ModelNotFound"
@@ -107,7 +106,8 @@ class HealthStatus(Resource):
     """Health by the federation's rules, over the neuron's ready pods."""
 
     score: Annotated[int, Field(ge=0, le=100)]
-    """100 healthy, 80 slow (over 1 s on average), 70 failing (under 90 % answered), 0 nothing serves. The worst pod counts."""
+    """100 healthy, 80 slow (over 1 s on average), 70 failing (under 90 % answered), 0 nothing serves. The worst pod
+    counts."""
     status: Literal["healthy", "unhealthy"]
     """healthy above 50."""
     message: str | None = None
@@ -146,7 +146,7 @@ class MLNeuronStatus(Resource):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
     ] = Field(default_factory=list)
-    """Ready, Reconciling, Stalled, ModelLoaded, TrafficApplied, FederationReady."""
+    """Ready, Reconciling, Stalled, ModelLoaded, FederationReady."""
     replicas: int | None = None
     """Pods that exist; what kubectl scale and an autoscaler read."""
     ready_replicas: int | None = None
