@@ -41,7 +41,9 @@ class MLNeuronSpec(Resource):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!has(self.autoscaling) || 'cpu' in self.resources.requests || 'cpu' in self.resources.limits",
+            "!has(self.autoscaling) || (has(self.resources) && "
+            "((has(self.resources.requests) && 'cpu' in self.resources.requests) || "
+            "(has(self.resources.limits) && 'cpu' in self.resources.limits)))",
             "autoscaling needs a CPU request to take its percentage of: set resources.requests.cpu",
         ),
         Rule(
