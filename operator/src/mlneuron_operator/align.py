@@ -1,0 +1,100 @@
+"""Making what is into what is desired: the effects of a reconciliation on a neuron's children."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from .api.names import ANNOTATION_DESIRED, LABEL_NEURON
+from .api.neuron import MLNeuron
+from .api.status import Reason
+from .cluster import ApiError, Cluster
+from .compare import covers
+from .engine.store import Store
+from .kinds import CONFIG_MAP, kind_of
+from .observation import Object, Observation
+from .outcome import Stalled
+
+log = structlog.get_logger(__name__)
+
+_REFUSALS = {400, 403, 413, 422}
+"""Answers that trying again does not change: invalid, forbidden, too large."""
+
+
+class Aligner:
+    """Applies what has moved and prunes what is no longer desired."""
+
+    def __init__(self, cluster: Cluster, store: Store) -> None:
+        self._cluster = cluster
+        self._store = store
+        self._accepted: dict[str, str] = {}
+
+    async def align(self, neuron: MLNeuron, desired: Sequence[Object], observation: Observation) -> None:
+        """Apply and prune. Raises Stalled where a person must act, ApiError where trying again may help."""
+        for obj in desired:
+            live = observation.children.get((kind_of(obj), obj["metadata"]["name"]))
+            if live is None or self._moved(live, obj):
+                await self._apply(neuron, obj, live)
+        await self._prune(neuron, desired, observation)
+
+    def _moved(self, live: Object, desired: Object) -> bool:
+        """Whether the live object is not as the operator last applied it, or is to become another one.
+
+        An object that the server accepted in another form than it was asked for (an admission webhook's doing) is let
+        be while it stays in that form; else the two would write for ever.
+        """
+        mark = desired["metadata"]["annotations"][ANNOTATION_DESIRED]
+        if live["metadata"]["annotations"].get(ANNOTATION_DESIRED) != mark:
+            return True
+        if covers(live, _comparable(desired)):
+            return False
+        return self._accepted.get(live["metadata"]["uid"]) != _form(live)
+
+    async def _apply(self, neuron: MLNeuron, obj: Object, live: Object | None) -> None:
+        kind, name = kind_of(obj), obj["metadata"]["name"]
+        try:
+            applied = await self._cluster.apply(obj, force=live is not None)
+        except ApiError as error:
+            raise _refusal(neuron, obj, error) or error from error
+        self._store.put(kind, applied)
+        kept = self._store.owned(neuron.key, (kind,)).get((kind, name))
+        if kept is not None and not covers(kept, _comparable(obj)):
+            self._accepted[kept["metadata"]["uid"]] = _form(kept)
+            log.warning("the cluster changes what is applied", kind=kind.name, name=name, namespace=neuron.namespace)
+        log.info("applied", kind=kind.name, name=name, namespace=neuron.namespace, created=live is None)
+
+    async def _prune(self, neuron: MLNeuron, desired: Sequence[Object], observation: Observation) -> None:
+        """Delete owned children that are not desired; configurations only once no pod was made with them."""
+        wanted = {(kind_of(obj), obj["metadata"]["name"]) for obj in desired}
+        for (kind, name), live in observation.children.items():
+            meta = live["metadata"]
+            in_use = kind is CONFIG_MAP and name in observation.configs_in_use
+            if (kind, name) in wanted or in_use or "deletionTimestamp" in meta or not _owned(meta, neuron):
+                continue
+            await self._cluster.delete(kind, neuron.namespace, name, meta["uid"])
+            log.info("pruned", kind=kind.name, name=name, namespace=neuron.namespace)
+
+
+def _comparable(desired: Object) -> Object:
+    return {key: value for key, value in desired.items() if key not in {"apiVersion", "kind"}}
+
+
+def _form(live: Object) -> str:
+    return repr({key: value for key, value in live.items() if key != "status"})
+
+
+def _owned(meta: dict[str, Any], neuron: MLNeuron) -> bool:
+    return any(owner.get("uid") == neuron.uid for owner in meta.get("ownerReferences", ()))
+
+
+def _refusal(neuron: MLNeuron, obj: Object, error: ApiError) -> Stalled | None:
+    what = f"{obj['kind']} {neuron.namespace}/{obj['metadata']['name']}"
+    if error.status == 409 and "conflict" in error.message.lower():
+        return Stalled(
+            Reason.NAME_TAKEN,
+            f"{what} exists and is not this neuron's (it has no label {LABEL_NEURON}={neuron.name}): "
+            "rename the neuron, or delete that object",
+        )
+    if error.status in _REFUSALS and not (error.status == 403 and "being terminated" in error.message):
+        return Stalled(Reason.CHILD_REFUSED, f"the cluster refuses {what}: {error.message}; mend the field it names")
+    return None

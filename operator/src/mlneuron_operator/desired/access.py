@@ -1,0 +1,58 @@
+"""The ways in: the Service inside the cluster, the Ingress from outside."""
+
+from typing import Any, Final
+
+from ..api.names import selector_labels
+from ..api.neuron import MLNeuron
+from .meta import metadata
+
+HTTP_PORT: Final = 8080
+METRICS_PORT: Final = 9090
+
+
+def service(neuron: MLNeuron) -> dict[str, Any]:
+    """The neuron's address: HTTP on port 80, metrics on 9090."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(neuron, neuron.name),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector_labels(neuron.name),
+            "ports": [
+                {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"},
+                {"name": "metrics", "port": METRICS_PORT, "targetPort": "metrics", "protocol": "TCP"},
+            ],
+        },
+    }
+
+
+def url(neuron: MLNeuron) -> str:
+    """Where the neuron answers inside the cluster."""
+    return f"http://{neuron.name}.{neuron.namespace}.svc"
+
+
+def ingress(neuron: MLNeuron) -> dict[str, Any] | None:
+    """The way in from outside, where spec.route asks for one."""
+    route = neuron.spec.route
+    if route is None:
+        return None
+    backend = {"service": {"name": neuron.name, "port": {"name": "http"}}}
+    spec: dict[str, Any] = {
+        "rules": [
+            {
+                "host": route.host,
+                "http": {"paths": [{"path": route.path, "pathType": "Prefix", "backend": backend}]},
+            }
+        ]
+    }
+    if route.ingress_class_name is not None:
+        spec["ingressClassName"] = route.ingress_class_name
+    if route.tls_secret_name is not None:
+        spec["tls"] = [{"hosts": [route.host], "secretName": route.tls_secret_name}]
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": metadata(neuron, neuron.name, route.annotations),
+        "spec": spec,
+    }

@@ -1,0 +1,148 @@
+"""What a neuron's pod is: the runtime under the restricted Pod Security Standard, and its model."""
+
+import math
+from typing import Any, Final
+
+from ..api.names import selector_labels, support_name
+from ..api.neuron import MLNeuron
+from ..api.quantity import canonical
+from ..settings import RuntimeImages
+from .access import HTTP_PORT, METRICS_PORT
+from .config import CONFIG_FOLDER, CONFIG_KEY, MODEL_FOLDER, claim_of, drain_seconds
+
+DEFAULT_REQUESTS: Final = {"cpu": "100m", "memory": "256Mi"}
+RUNTIME_UID: Final = 65532
+PRE_STOP_SECONDS: Final = 5
+"""A stopping pod keeps serving this long, until every node has taken it off the Service."""
+
+_CONTAINER_SECURITY: Final = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+_POD_SECURITY: Final = {
+    "runAsNonRoot": True,
+    "runAsUser": RUNTIME_UID,
+    "runAsGroup": RUNTIME_UID,
+    "fsGroup": RUNTIME_UID,
+    "fsGroupChangePolicy": "OnRootMismatch",
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def pod_spec(neuron: MLNeuron, images: RuntimeImages, config: str) -> dict[str, Any]:
+    """The pod: one runtime container, before it the fetch of a model that is not on a claim."""
+    template = neuron.spec.pod_template
+    optional = {
+        "initContainers": [_fetch(neuron, images)] if claim_of(neuron.spec.model) is None else None,
+        "nodeSelector": template.node_selector,
+        "tolerations": [item.model_dump(by_alias=True, exclude_none=True) for item in template.tolerations],
+        "affinity": template.affinity,
+        "imagePullSecrets": [item.model_dump(by_alias=True) for item in template.image_pull_secrets],
+        "priorityClassName": template.priority_class_name,
+        "runtimeClassName": template.runtime_class_name,
+    }
+    return {
+        "serviceAccountName": template.service_account_name or support_name(neuron.name),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": _POD_SECURITY,
+        "terminationGracePeriodSeconds": PRE_STOP_SECONDS + math.ceil(drain_seconds(neuron)) + 5,
+        "topologySpreadConstraints": [_spread(neuron)],
+        "containers": [_runtime(neuron, images)],
+        "volumes": _volumes(neuron, config),
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+def image(neuron: MLNeuron, images: RuntimeImages) -> str:
+    """The runtime image: the GPU one for a GPU, and for torch, which the CPU image leaves out."""
+    return images.gpu if neuron.gpu or neuron.spec.model.resolved_framework() == "torch" else images.cpu
+
+
+def _runtime(neuron: MLNeuron, images: RuntimeImages) -> dict[str, Any]:
+    return {
+        "name": "runtime",
+        **_container(neuron, images, "serve"),
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "resources": _resources(neuron),
+        "startupProbe": _probe("/livez", period=1, failures=120),
+        "readinessProbe": _probe("/readyz", period=2, failures=2),
+        "livenessProbe": _probe("/livez", period=10, failures=3),
+        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
+        "volumeMounts": _mounts(neuron, read_only=True),
+    }
+
+
+def _fetch(neuron: MLNeuron, images: RuntimeImages) -> dict[str, Any]:
+    resources = {
+        kind: {name: value for name, value in amounts.items() if "/" not in name}
+        for kind, amounts in _resources(neuron).items()
+    }
+    return {
+        "name": "fetch",
+        **_container(neuron, images, "fetch"),
+        "resources": {kind: amounts for kind, amounts in resources.items() if amounts},
+        "volumeMounts": _mounts(neuron, read_only=False),
+    }
+
+
+def _container(neuron: MLNeuron, images: RuntimeImages, command: str) -> dict[str, Any]:
+    env = [item.model_dump(by_alias=True, exclude_none=True) for item in neuron.spec.pod_template.env]
+    return {
+        "image": image(neuron, images),
+        "imagePullPolicy": images.pull_policy,
+        "args": [command, "--config", f"{CONFIG_FOLDER}/{CONFIG_KEY}"],
+        **({"env": env} if env else {}),
+        "securityContext": _CONTAINER_SECURITY,
+    }
+
+
+def _resources(neuron: MLNeuron) -> dict[str, dict[str, str]]:
+    """Requests and limits; an extended resource stands equally in both, as Kubernetes demands."""
+    requests = {name: canonical(value) for name, value in neuron.spec.resources.requests.items()}
+    limits = {name: canonical(value) for name, value in neuron.spec.resources.limits.items()}
+    extended = {name: value for name, value in {**requests, **limits}.items() if "/" in name}
+    if not requests:
+        requests = {name: limits.get(name, value) for name, value in DEFAULT_REQUESTS.items()}
+    result = {"requests": {**requests, **extended}, "limits": {**limits, **extended}}
+    return {kind: amounts for kind, amounts in result.items() if amounts}
+
+
+def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": "http"},
+        "periodSeconds": period,
+        "timeoutSeconds": 2,
+        "failureThreshold": failures,
+    }
+
+
+def _spread(neuron: MLNeuron) -> dict[str, Any]:
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": selector_labels(neuron.name)},
+    }
+
+
+def _volumes(neuron: MLNeuron, config: str) -> list[dict[str, Any]]:
+    claim = claim_of(neuron.spec.model)
+    model = {"persistentVolumeClaim": {"claimName": claim, "readOnly": True}} if claim else {"emptyDir": {}}
+    return [
+        {"name": "config", "configMap": {"name": config}},
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "model", **model},
+    ]
+
+
+def _mounts(neuron: MLNeuron, *, read_only: bool) -> list[dict[str, Any]]:
+    return [
+        {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
+        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own emptyDir
+        {"name": "model", "mountPath": MODEL_FOLDER, **({"readOnly": True} if read_only else {})},
+    ]

@@ -1,0 +1,124 @@
+"""Reconciling one neuron, level-triggered: gather, decide, apply, write status."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from .align import Aligner
+from .api.names import API_VERSION, NEURON_KIND
+from .api.neuron import MLNeuron
+from .cluster import ApiError, Cluster
+from .conditions import notices
+from .desired import desired_state
+from .engine.store import Key, Store
+from .events import EventRecorder
+from .federation.board import FederationBoard
+from .kinds import NEURON, WATCHED_KINDS
+from .observation import Observation, wanted_replicas
+from .outcome import Stalled
+from .settings import Settings
+from .status import Told, derive, invalid
+from .telemetry import Telemetry
+from .verdict import Situation
+
+log = structlog.get_logger(__name__)
+
+Object = dict[str, Any]
+
+
+def utc_now() -> str:
+    """The time as Kubernetes writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Reconciler:
+    """Makes one neuron as it should be. Holds no progress: everything that it needs is in the store."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        store: Store,
+        settings: Settings,
+        telemetry: Telemetry,
+        board: FederationBoard,
+        now: Callable[[], str] = utc_now,
+    ) -> None:
+        self._cluster = cluster
+        self._store = store
+        self._settings = settings
+        self._telemetry = telemetry
+        self._board = board
+        self._now = now
+        self._aligner = Aligner(cluster, store)
+        self._events = EventRecorder(cluster, settings.identity)
+
+    async def reconcile(self, key: Key) -> str:
+        """Reconcile; the outcome in one word. Raises ApiError where trying again may help."""
+        obj = self._store.neuron(key)
+        if obj is None or "deletionTimestamp" in obj["metadata"]:
+            self._telemetry.forget(key)
+            self._board.forget(key)
+            return "gone"
+        try:
+            neuron = MLNeuron.parse(obj)
+        except (ValidationError, ValueError) as error:
+            await self._write(
+                key, obj, invalid(obj["metadata"]["generation"], explain(error), obj["status"], self._now())
+            )
+            return "invalid"
+        fault = await self._align(neuron)
+        await self._report(neuron, obj, fault)
+        return "stalled" if fault else "ok"
+
+    async def _align(self, neuron: MLNeuron) -> Stalled | None:
+        observation = Observation.of(self._store.owned(neuron.key, WATCHED_KINDS))
+        replicas = wanted_replicas(neuron, observation.deployment(neuron.name))
+        desired = desired_state(neuron, self._settings.images, replicas)
+        try:
+            await self._aligner.align(neuron, desired, observation)
+        except Stalled as stalled:
+            return stalled
+        return None
+
+    async def _report(self, neuron: MLNeuron, obj: Object, fault: Stalled | None) -> None:
+        """Derive status from what is now, write it if it differs, and tell who else wants to know."""
+        observation = Observation.of(self._store.owned(neuron.key, WATCHED_KINDS))
+        situation = Situation(neuron, observation, fault)
+        told = Told(
+            samples=self._telemetry.samples(neuron.key, situation.current_pods, observation.ready_pods),
+            federated=self._board.federates(neuron),
+            federation=self._board.state(neuron.key),
+        )
+        status = derive(situation, told, obj["status"], self._now())
+        await self._write(neuron.key, obj, status)
+        self._board.post(neuron, status, told.samples, obj["metadata"].get("creationTimestamp", ""))
+
+    async def _write(self, key: Key, obj: Object, status: Object) -> None:
+        if status == obj["status"]:
+            return
+        meta = obj["metadata"]
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": NEURON_KIND,
+            "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]},
+            "status": status,
+        }
+        try:
+            self._store.put(NEURON, await self._cluster.apply_status(NEURON, body))
+        except ApiError as error:
+            if error.status in {404, 409}:  # deleted, or made anew, since it was read
+                return
+            raise
+        for notice in notices(obj["status"].get("conditions", ()), status["conditions"]):
+            await self._events.record(key, meta["uid"], notice)
+
+
+def explain(error: ValidationError | ValueError) -> str:
+    """What is wrong with a spec, field by field, for a person."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    faults = [f"spec.{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_url=False)]
+    return "; ".join(faults[:5])

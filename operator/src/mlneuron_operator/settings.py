@@ -1,0 +1,83 @@
+"""Configuration of the operator process; the only module that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeImages:
+    """What the pods of neurons run."""
+
+    cpu: str = "mlneuron-runtime:latest"
+    gpu: str = "mlneuron-runtime:latest-gpu"
+    pull_policy: str = "IfNotPresent"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that an installation chooses; the chart writes it as environment variables."""
+
+    images: RuntimeImages = field(default_factory=RuntimeImages)
+    federation_url: str = ""
+    """Base URL of the federation core; empty reports nothing."""
+    namespace: str = "mlneuron-system"
+    """Where the operator runs, and keeps its lease and the federation's tokens."""
+    identity: str = "mlneuron-operator"
+    """Holder name in the lease: the pod's name."""
+    lease_name: str = "mlneuron-operator"
+    watch_namespaces: tuple[str, ...] = ()
+    """Namespaces that are watched; all of them when empty."""
+    in_cluster: bool = False
+    """Whether pods can be reached at their own addresses; through the API server's proxy otherwise."""
+    workers: int = 16
+    """Neurons reconciled at the same time."""
+    resync_seconds: float = 600.0
+    telemetry_seconds: float = 15.0
+    health_port: int = 8080
+    metrics_port: int = 9090
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
+        """Settings from ``MLNEURON_*`` variables. Raises ValueError that names the variable and its value."""
+        defaults = cls()
+        images = RuntimeImages(
+            cpu=env.get("MLNEURON_RUNTIME_IMAGE", defaults.images.cpu),
+            gpu=env.get("MLNEURON_RUNTIME_GPU_IMAGE", defaults.images.gpu),
+            pull_policy=env.get("MLNEURON_RUNTIME_PULL_POLICY", defaults.images.pull_policy),
+        )
+        namespaces = env.get("MLNEURON_WATCH_NAMESPACES", "")
+        return cls(
+            images=images,
+            federation_url=env.get("MLNEURON_FEDERATION_URL", "").rstrip("/"),
+            namespace=env.get("MLNEURON_NAMESPACE", defaults.namespace),
+            identity=env.get("MLNEURON_POD_NAME") or f"{defaults.identity}-{os.getpid()}",
+            lease_name=env.get("MLNEURON_LEASE_NAME", defaults.lease_name),
+            watch_namespaces=tuple(name.strip() for name in namespaces.split(",") if name.strip()),
+            in_cluster="KUBERNETES_SERVICE_HOST" in env,
+            workers=int(_number(env, "MLNEURON_WORKERS", defaults.workers)),
+            resync_seconds=_number(env, "MLNEURON_RESYNC_SECONDS", defaults.resync_seconds),
+            telemetry_seconds=_number(env, "MLNEURON_TELEMETRY_SECONDS", defaults.telemetry_seconds),
+            health_port=int(_number(env, "MLNEURON_HEALTH_PORT", defaults.health_port)),
+            metrics_port=int(_number(env, "MLNEURON_METRICS_PORT", defaults.metrics_port)),
+            log_level=_level(env.get("MLNEURON_LOG_LEVEL", defaults.log_level)),
+        )
+
+
+def _number(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name, "")
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}: write a number") from None
+    if value <= 0:
+        raise ValueError(f"{name} is {text!r}: write a number above 0")
+    return value
+
+
+def _level(text: str) -> str:
+    level = text.upper()
+    if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError(f"MLNEURON_LOG_LEVEL is {text!r}: choose DEBUG, INFO, WARNING or ERROR")
+    return level

@@ -1,0 +1,121 @@
+"""Where a neuron stands: ordered checks on what is observed, of which the first that speaks counts; pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from .api.names import ANNOTATION_REVISION
+from .api.neuron import MLNeuron
+from .api.status import Reason
+from .observation import Object, Observation, Problem, problem_of
+from .outcome import Stalled
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a verdict is made of. ``fault`` is how applying the neuron's objects ended, when not well."""
+
+    neuron: MLNeuron
+    observation: Observation
+    fault: Stalled | None = None
+
+    @property
+    def deployment(self) -> Object | None:
+        """The live Deployment."""
+        return self.observation.deployment(self.neuron.name)
+
+    @property
+    def wanted(self) -> int:
+        """How many pods there should be: the Deployment's count once it exists, since an autoscaler may own it."""
+        live = self.deployment
+        if live is None or self.neuron.spec.autoscaling is None:
+            return self.neuron.spec.replicas
+        return int(live["spec"].get("replicas", 1))
+
+    @property
+    def current_pods(self) -> list[Object]:
+        """Pods of the newest revision."""
+        live = self.deployment
+        if live is None:
+            return []
+        revision = live["spec"]["template"]["metadata"].get("annotations", {}).get(ANNOTATION_REVISION)
+        return [pod for pod in self.observation.pods if pod["revision"] == revision]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a neuron is not (yet) as it should be. ``stalled``: it will not become so unless somebody acts."""
+
+    reason: Reason
+    message: str
+    stalled: bool = False
+
+
+def verdict(situation: Situation) -> Verdict | None:
+    """The first check that speaks; None when all is as it should be."""
+    return next(filter(None, (check(situation) for check in _CHECKS)), None)
+
+
+def _fault(situation: Situation) -> Verdict | None:
+    fault = situation.fault
+    return Verdict(fault.reason, fault.message, stalled=True) if fault else None
+
+
+def _no_deployment(situation: Situation) -> Verdict | None:
+    return Verdict(Reason.CREATING, "its objects are being made") if situation.deployment is None else None
+
+
+def _pods_refused(situation: Situation) -> Verdict | None:
+    said = _condition(situation.deployment, "ReplicaFailure", "True")
+    if said is None:
+        return None
+    message = f"the cluster refuses its pods: {said}; mend the quota or the policy that refuses, or the neuron"
+    return Verdict(Reason.PODS_REFUSED, message, stalled=True)
+
+
+def _pod_problem(situation: Situation) -> Verdict | None:
+    problems = [problem for problem in map(problem_of, situation.current_pods) if problem]
+    worst: Problem | None = next(iter(problems), None)
+    return Verdict(worst.reason, worst.message, stalled=True) if worst else None
+
+
+def _no_progress(situation: Situation) -> Verdict | None:
+    said = _condition(situation.deployment, "Progressing", "False")
+    if said is None:
+        return None
+    return Verdict(Reason.NO_PROGRESS, f"{said} see kubectl describe pod for what holds its pods up", stalled=True)
+
+
+def _moving(situation: Situation) -> Verdict | None:
+    live, wanted = situation.deployment, situation.wanted
+    assert live is not None  # noqa: S101 - _no_deployment speaks before
+    status = live["status"]
+    seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 0)
+    updated, total = status.get("updatedReplicas", 0), status.get("replicas", 0)
+    ready = status.get("readyReplicas", 0)
+    if ready == 0 and wanted > 0:
+        return Verdict(Reason.CREATING, f"0 of {wanted} pods are ready; the model is being loaded")
+    if not seen or updated < min(wanted, total):
+        return Verdict(Reason.ROLLING_OUT, f"{updated} of {wanted} pods are of the new revision")
+    if total > wanted or updated < wanted:
+        return Verdict(Reason.SCALING, f"{total} pods exist and {wanted} are wanted")
+    if ready < wanted:
+        return Verdict(Reason.RECOVERING, f"{ready} of {wanted} pods are ready")
+    return None
+
+
+def _condition(deployment: Object | None, kind: str, status: str) -> str | None:
+    for item in deployment["status"]["conditions"] if deployment else ():
+        if item["type"] == kind and item["status"] == status:
+            return str(item.get("message", "")) or str(item.get("reason", ""))
+    return None
+
+
+_CHECKS: Final[tuple[Callable[[Situation], Verdict | None], ...]] = (
+    _fault,
+    _no_deployment,
+    _pods_refused,
+    _pod_problem,
+    _no_progress,
+    _moving,
+)
