@@ -53,7 +53,7 @@ class Aligner:
     async def _apply(self, neuron: MLNeuron, obj: Object, live: Object | None) -> None:
         kind, name = kind_of(obj), obj["metadata"]["name"]
         try:
-            applied = await self._cluster.apply(obj, force=live is not None)
+            applied = await self._applied(obj, live)
         except ApiError as error:
             raise _refusal(neuron, obj, error) or error from error
         self._store.put(kind, applied)
@@ -62,6 +62,20 @@ class Aligner:
             self._accepted[kept["metadata"]["uid"]] = _form(kept)
             log.warning("the cluster changes what is applied", kind=kind.name, name=name, namespace=neuron.namespace)
         log.info("applied", kind=kind.name, name=name, namespace=neuron.namespace, created=live is None)
+
+    async def _applied(self, obj: Object, live: Object | None) -> Object:
+        """Apply; to a live object by force.
+
+        An apply merges lists by key, so that an item which somebody changed the key of stays beside the desired one,
+        and the two may be invalid together (a Service's port under another number). Then the lists are overwritten.
+        """
+        try:
+            return await self._cluster.apply(obj, force=live is not None)
+        except ApiError as error:
+            if live is None or error.status != 422:
+                raise
+        await self._cluster.overwrite(obj)
+        return await self._cluster.apply(obj)
 
     async def _prune(self, neuron: MLNeuron, desired: Sequence[Object], observation: Observation) -> None:
         """Delete owned children that are not desired; configurations only once no pod was made with them."""

@@ -115,6 +115,12 @@ class Cluster:
         kind, meta = kind_of(obj), obj["metadata"]
         return await self._patch(kind, meta["namespace"], meta["name"], obj, force=force)
 
+    async def overwrite(self, obj: Object) -> Object:
+        """Merge patch: lists become as they are here, also where an apply would keep what others put in them."""
+        kind, meta = kind_of(obj), obj["metadata"]
+        path, params = kind.path(meta["namespace"], meta["name"]), {"fieldManager": MANAGER}
+        return await self._call("PATCH", path, kind, body=obj, params=params, content="application/merge-patch+json")
+
     async def apply_status(self, kind: Kind, obj: Object) -> Object:
         """Server-side apply of the whole status; the object as it then is."""
         meta = obj["metadata"]

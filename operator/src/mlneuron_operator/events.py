@@ -40,7 +40,7 @@ def event(
     return {
         "apiVersion": EVENT.api_version,
         "kind": EVENT.name,
-        "metadata": {"generateName": f"{name[:40]}.", "namespace": namespace},
+        "metadata": {"generateName": f"{name}-", "namespace": namespace},
         "eventTime": (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": MANAGER,
         "reportingInstance": instance[:128],

@@ -49,11 +49,16 @@ class Store:
         self._max_gone = tombstones
 
     def put(self, kind: Kind, obj: Object) -> Key | None:
-        """Remember the object; the key of its neuron, or None when it tells nothing new or belongs to none."""
+        """Remember the object; the key of its neuron, or None when it tells nothing new or belongs to none.
+
+        An object that no longer says whose it is (its label was taken off) is as good as deleted.
+        """
         meta = obj["metadata"]
         owner = _neuron_of(kind, obj)
         key, version = (meta["namespace"], meta["name"]), int(meta["resourceVersion"])
-        if owner is None or self._gone.get(meta["uid"], -1) >= version:
+        if owner is None:
+            return self._remove(kind, key, meta["uid"], version)
+        if self._gone.get(meta["uid"], -1) >= version:
             return None
         known = self._entries.setdefault(kind, {}).get(key)
         if known is not None and known.version >= version:
