@@ -39,9 +39,7 @@ class AutoscalingSpec(Resource):
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "self.maxReplicas >= self.minReplicas",
-            "'maxReplicas ' + string(self.maxReplicas) + ' is below minReplicas ' + "
-            "string(self.minReplicas) + ': raise it'",
-            dynamic=True,
+            "maxReplicas is below minReplicas: raise maxReplicas, or lower minReplicas",
         ),
     )
 

@@ -55,7 +55,7 @@ def schema() -> dict[str, Any]:
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
-            "metadata": {"type": "object"},
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 63}}},
             "spec": structural(MLNeuronSpec),
             "status": structural(MLNeuronStatus),
         },

@@ -37,7 +37,10 @@ _URI_RULES: Final = (
         "uri must not climb out of its claim: remove the .. parts",
     ),
     Rule("!self.matches('^https?://[^/]*@')", "uri must not hold credentials: leave out the part before @"),
-    Rule("!self.matches('[[:space:]]')", "uri must not hold blanks: write %20 for each in a URL"),
+    Rule(
+        "self.startsWith('pvc://') || !self.matches('[[:space:]]')",
+        "a URL must not hold blanks: write %20 for each",
+    ),
 )
 
 

@@ -92,9 +92,8 @@ class MLNeuron:
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$') && self.metadata.name.size() <= 63",
-            "'name ' + self.metadata.name + ' names a Service too: "
-            "use at most 63 of a-z, 0-9 and -, starting with a letter'",
+            "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "'name ' + self.metadata.name + ' names a Service too: use a-z, 0-9 and - only, starting with a letter'",
             dynamic=True,
         ),
     )

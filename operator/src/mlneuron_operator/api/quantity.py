@@ -5,7 +5,7 @@ server writes (k8s.io/apimachinery ``resource.Quantity``): an integer number of 
 """
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
 
@@ -45,13 +45,16 @@ def amount(quantity: str | int) -> Decimal:
 
 @lru_cache(maxsize=4096)
 def canonical(quantity: str | int) -> str:
-    """The quantity as the API server stores it: ``"0.5"`` becomes ``500m``, ``"1024Mi"`` becomes ``1Gi``."""
+    """The quantity as the API server stores a pod's: ``"0.5"`` becomes ``500m``, ``"1024Mi"`` becomes ``1Gi``.
+
+    What is finer than a thousandth is rounded up, as it is there.
+    """
     _, suffix = _split(str(quantity))
     value = amount(quantity)
     if suffix in _BINARY and value >= 1024 and value == int(value):
         return _largest(int(value), list(_BINARY.items())[::-1])
     if value != int(value):
-        return f"{-int(-value * 1000 // 1)}m"
+        return f"{int((value * 1000).to_integral_value(ROUND_CEILING))}m"
     decimals = [(name, int(size)) for name, size in _DECIMAL.items() if size > 1]
     return _largest(int(value), decimals[::-1])
 

@@ -8,14 +8,7 @@ from typing import Any, Final
 Schema = dict[str, Any]
 
 _MARKED: Final = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_BOUNDS: Final = (
-    ("minimum", "at least {}"),
-    ("maximum", "at most {}"),
-    ("minLength", "at least {} characters"),
-    ("maxLength", "at most {} characters"),
-    ("maxItems", "at most {} entries"),
-    ("maxProperties", "at most {} entries"),
-)
+_BOUNDS: Final = (("minimum", "at least {}"), ("maximum", "at most {}"))
 
 
 def tables(schema: Schema) -> dict[str, str]:
@@ -76,7 +69,7 @@ def _type(schema: Schema) -> str:
         return f"list of {_type(schema['items'])}"
     if isinstance(schema.get("additionalProperties"), dict):
         return f"map of {_type(schema['additionalProperties'])}"
-    return str(schema.get("format", schema["type"]))
+    return str(schema.get("format") or schema["type"])
 
 
 def _default(schema: Schema, required: bool) -> str:
@@ -87,8 +80,8 @@ def _default(schema: Schema, required: bool) -> str:
 
 
 def _text(schema: Schema) -> str:
-    bounds = [text.format(schema[name]) for name, text in _BOUNDS if name in schema]
-    return schema.get("description", "") + (f" ({', '.join(bounds)})" if bounds else "")
+    bounds = [text.format(schema[name]) for name, text in _BOUNDS if name in schema and "type" in schema]
+    return str(schema.get("description", "")) + (f" ({', '.join(bounds)})" if bounds else "")
 
 
 def _cell(text: str) -> str:

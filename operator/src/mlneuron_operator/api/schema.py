@@ -11,30 +11,29 @@ from .base import PRESERVE, VALIDATIONS, Resource
 
 Schema = dict[str, Any]
 
-_KEPT: Final = frozenset(
-    {
-        "type",
-        "description",
-        "default",
-        "enum",
-        "format",
-        "pattern",
-        "minLength",
-        "maxLength",
-        "minimum",
-        "maximum",
-        "multipleOf",
-        "minItems",
-        "maxItems",
-        "minProperties",
-        "maxProperties",
-        "required",
-        "x-kubernetes-list-type",
-        "x-kubernetes-list-map-keys",
-        VALIDATIONS,
-        PRESERVE,
-    }
+_ORDER: Final = (
+    "description",
+    "type",
+    "default",
+    "enum",
+    "format",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "multipleOf",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "required",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    VALIDATIONS,
+    PRESERVE,
 )
+_KEPT: Final = frozenset(_ORDER)
 _TRANSLATED: Final = frozenset(
     {"properties", "items", "additionalProperties", "const", "exclusiveMinimum", "exclusiveMaximum", "uniqueItems"}
 )
@@ -65,10 +64,7 @@ class _Translator:
         if "anyOf" in raw:
             return _int_or_string(raw, place)
         _check(raw, place)
-        schema = {name: value for name, value in raw.items() if name in _KEPT}
-        if "description" in schema:
-            schema["description"] = _folded(schema["description"])
-        return {**schema, **_bounds(raw), **self._children(raw, place, within)}
+        return {**_kept(raw), **_bounds(raw), **self._children(raw, place, within)}
 
     def _inlined(self, raw: Schema, place: str, within: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
         """The node with its reference replaced by what it refers to; what stands beside it wins."""
@@ -124,12 +120,9 @@ def _int_or_string(raw: Schema, place: str) -> Schema:
     branches = {branch.get("type"): branch for branch in raw["anyOf"]}
     if set(branches) != {"integer", "string"} or len(raw["anyOf"]) != 2:
         raise UnsupportedSchema(f"{place}: of unions only int | str and X | None have a structural schema")
-    schema = {name: value for name, value in raw.items() if name in _KEPT}
-    for branch in branches.values():
-        schema |= {name: value for name, value in branch.items() if name in _KEPT and name != "type"}
-    if "description" in schema:
-        schema["description"] = _folded(schema["description"])
-    return {**schema, "anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}
+    merged = {**branches["integer"], **branches["string"], **raw}
+    del merged["type"]
+    return {**_kept(merged), "anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}
 
 
 def _check(raw: Schema, place: str) -> None:
@@ -159,5 +152,9 @@ def _has_defaults(schema: Schema) -> bool:
     return any("default" in child for child in schema.get("properties", {}).values())
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.split())
+def _kept(raw: Schema) -> Schema:
+    """What both kinds of schema say in the same words, in the order that reads best."""
+    schema: Schema = {name: raw[name] for name in _ORDER if name in raw}
+    if "description" in schema:
+        schema["description"] = " ".join(schema["description"].split())
+    return schema

@@ -34,6 +34,12 @@ class ResourcesSpec(Resource):
             "an extended resource such as nvidia.com/gpu can't be overcommitted: "
             "give it the same number in requests and limits",
         ),
+        Rule(
+            "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || "
+            "!isQuantity(string(self.requests[name])) || !isQuantity(string(self.limits[name])) || "
+            "quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)",
+            "a request is above its limit: lower it in requests, or raise it in limits",
+        ),
     )
 
     requests: Quantities = Field(default_factory=dict)
@@ -58,6 +64,15 @@ class BatchingSpec(Resource):
     """Most requests waiting in a pod; one more is answered 503 with Retry-After."""
 
 
+_BODY_SIZE: Final = Rule(
+    "isQuantity(string(self)) && quantity(string(self)).isInteger() && "
+    "quantity(string(self)).compareTo(quantity('1')) >= 0 && "
+    "quantity(string(self)).compareTo(quantity('1Gi')) <= 0",
+    "'maxBodyBytes is ' + string(self) + ': choose a whole number of bytes from 1 to 1Gi'",
+    dynamic=True,
+)
+
+
 class ServingSpec(Resource):
     """Limits of the HTTP server."""
 
@@ -71,5 +86,5 @@ class ServingSpec(Resource):
     ] = "10s"
     """Deadline of a request; past it the answer is 504."""
 
-    max_body_bytes: Quantity = "4Mi"
+    max_body_bytes: Annotated[Quantity, _BODY_SIZE] = "4Mi"
     """Largest request body; a larger one is answered 413."""
