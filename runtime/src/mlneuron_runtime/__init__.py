@@ -1,0 +1,1 @@
+"""A lean inference server: one model, one data plane, transports that only translate."""

@@ -1,0 +1,96 @@
+"""The command line: `mlneuron-runtime serve` and `mlneuron-runtime fetch`.
+
+Imports little at the top: how many threads numpy may start has to be said before it is imported.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from mlneuron_runtime import cpus, log
+from mlneuron_runtime.failure import Fatal, report
+from mlneuron_runtime.settings import (
+    Config,
+    Environment,
+    Framework,
+    environment,
+    limit_threads,
+    read_config,
+    standalone,
+)
+
+CONFIG = Path("/etc/mlneuron/config.json")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; 0, or 78 after a failure that the manifest or the artifact has to mend."""
+    started_at = time.time()
+    arguments = parser().parse_args(argv)
+    variables = environment()
+    by_hand = getattr(arguments, "path", None) is not None
+    log.configure(variables.log_level, sys.stderr if by_hand else sys.stdout)
+    try:
+        if arguments.command == "fetch":
+            fetch(arguments)
+        else:
+            serve(arguments, variables, by_hand, started_at)
+    except Fatal as failure:
+        return report(failure, variables.termination_log, log.fatal)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    commands = argparse.ArgumentParser(prog="mlneuron-runtime", description="Serve one model over HTTP.")
+    chosen = commands.add_subparsers(dest="command", required=True)
+    serve = chosen.add_parser("serve", help="serve a model file, or what a config names")
+    serve.add_argument(
+        "path", nargs="?", type=Path, metavar="PATH", help="a model file; without one, --config is read"
+    )
+    serve.add_argument(
+        "--config", type=Path, default=CONFIG, help=f"the operator's config.json (default {CONFIG})"
+    )
+    serve.add_argument("--framework", choices=get_args(Framework), help="for PATH; default: by its extension")
+    serve.add_argument("--host", help="default 127.0.0.1 for PATH, else 0.0.0.0")
+    serve.add_argument("--port", type=int, default=8080, help="predictions and probes (default 8080, 0: any)")
+    serve.add_argument(
+        "--metrics-port", type=int, default=9090, help="/metrics and /stats (default 9090, 0: any)"
+    )
+    fetch = chosen.add_parser("fetch", help="download the model that a config names")
+    fetch.add_argument(
+        "--config", type=Path, default=CONFIG, help=f"the operator's config.json (default {CONFIG})"
+    )
+    return commands
+
+
+def fetch(arguments: argparse.Namespace) -> None:
+    from mlneuron_runtime import sources
+
+    sources.fetch(read_config(arguments.config).model)
+
+
+def serve(arguments: argparse.Namespace, variables: Environment, by_hand: bool, started_at: float) -> None:
+    config = _config(arguments, by_hand)
+    threads = cpus.available()
+    limit_threads(threads)
+    from mlneuron_runtime import server
+
+    options = server.Options(
+        host=arguments.host or ("127.0.0.1" if by_hand else "0.0.0.0"),  # noqa: S104  # a pod serves its cluster
+        port=arguments.port,
+        metrics_port=arguments.metrics_port,
+        threads=threads,
+        image=variables.image,
+        greet=(lambda text: print(text, flush=True)) if by_hand else None,
+    )
+    server.run(config, options, started_at)
+
+
+def _config(arguments: argparse.Namespace, by_hand: bool) -> Config:
+    return standalone(arguments.path, arguments.framework) if by_hand else read_config(arguments.config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

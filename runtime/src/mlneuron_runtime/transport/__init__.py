@@ -1,0 +1,2 @@
+"""Protocols. A transport only translates: bytes to the data plane's questions, its answers and errors to
+bytes."""

@@ -1,0 +1,105 @@
+"""Around every request: its id, the close of connections while draining, and the mapping of errors to
+answers.
+
+The outermost layer that knows the data plane, so no endpoint catches anything, and no exception's text
+leaves."""
+
+import re
+import uuid
+from collections.abc import Callable, Sequence
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mlneuron_runtime import log
+from mlneuron_runtime.errors import ModelFailed, RequestError
+from mlneuron_runtime.transport.wire import (
+    CLOSE,
+    EXTRA_HEADERS,
+    STATUS,
+    Disconnected,
+    NoRoute,
+    error_body,
+    send_json,
+)
+
+logger = structlog.get_logger()
+
+ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+"""An id from outside goes into logs and answers: these characters are harmless in both."""
+
+
+class Envelope:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, draining: Callable[[], bool]) -> None:
+        self.app = app
+        self.draining = draining
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = request_id_of(scope["headers"])
+        log.request_id.set(request_id.decode())
+        added = [(b"x-request-id", request_id), *(CLOSE if self.draining() else ())]
+        started = False
+
+        async def tagged(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, tagged)
+        except (
+            Exception
+        ) as error:  # whatever it is, the caller gets the documented shape and the log its trace
+            if started:
+                raise
+            await answer_error(error, tagged)
+
+
+def request_id_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The caller's X-Request-Id when it is harmless, else a new one."""
+    for name, value in headers:
+        if name == b"x-request-id" and ACCEPTED_ID.fullmatch(value):
+            return value
+    return uuid.uuid4().hex.encode()
+
+
+async def answer_error(error: Exception, send: Send) -> None:
+    """Tell the log what happened and the caller what to do."""
+    if isinstance(error, Disconnected):
+        return
+    if not isinstance(error, RequestError):
+        logger.error("unexpected error", exc_info=error)
+        error = ModelFailed("server", "the server failed on this request; its log has the cause")
+    elif isinstance(error, ModelFailed):
+        logger.error("model raised", exc_info=error.__cause__)
+    else:
+        tell = logger.info if error.client_fault else logger.warning
+        tell("request refused", reason=error.reason, field=error.field)
+    status = STATUS[type(error)]
+    await send_json(send, status, error_body(error), EXTRA_HEADERS.get(type(error), ()))
+
+
+async def no_route(request: Request, error: Exception) -> Response:
+    """Starlette's own 404 and 405, in the documented shape."""
+    if not isinstance(error, HTTPException):  # what Starlette's type of handlers cannot say
+        raise error
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        fault = NoRoute(
+            "method", f"{request.url.path} does not take {request.method}; use {allowed}", request.method
+        )
+    else:
+        fault = NoRoute(
+            "path", "there is nothing at this path; see /models for what is served", request.url.path
+        )
+    return Response(error_body(fault), error.status_code, error.headers, media_type="application/json")

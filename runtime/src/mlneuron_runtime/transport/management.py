@@ -1,0 +1,108 @@
+"""What is asked about the neuron rather than of the model: probes, the guide's /health and /models, /metrics,
+/stats."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mlneuron_runtime.dataplane import PRIMARY, DataPlane, describe
+from mlneuron_runtime.metrics import CONTENT_TYPE
+from mlneuron_runtime.stats import health_status
+from mlneuron_runtime.transport.wire import encode
+
+
+def routes(plane: DataPlane) -> list[Route]:
+    """For the port that serves."""
+    return [
+        _get("/livez", lambda: livez(plane)),
+        _get("/readyz", lambda: readyz(plane)),
+        _get("/health", lambda: health(plane)),
+        _get("/models", lambda: (200, models(plane))),
+    ]
+
+
+def telemetry_routes(
+    plane: DataPlane, started_at: float, now: Callable[[], float] = time.time
+) -> list[Route]:
+    """For the port that is scraped. `started_at` and `now` are in Unix seconds."""
+
+    async def exposition(_request: Request) -> Response:
+        return Response(plane.telemetry.metrics.exposition(), headers={"content-type": CONTENT_TYPE})
+
+    return [Route("/metrics", exposition), _get("/stats", lambda: (200, stats(plane, started_at, now())))]
+
+
+def _get(path: str, answer: Callable[[], tuple[int, dict[str, Any]]]) -> Route:
+    async def endpoint(_request: Request) -> Response:
+        status, content = answer()
+        return Response(encode(content), status, media_type="application/json")
+
+    return Route(path, endpoint)
+
+
+def livez(plane: DataPlane) -> tuple[int, dict[str, Any]]:
+    """200 while the process can work; a restart is the mend for anything else."""
+    return (200, {"live": True}) if plane.works else (503, {"live": False})
+
+
+def readyz(plane: DataPlane) -> tuple[int, dict[str, Any]]:
+    """200 once the model is loaded and has answered, until the process drains."""
+    return (200 if plane.ready else 503), {"ready": plane.ready}
+
+
+def health(plane: DataPlane) -> tuple[int, dict[str, Any]]:
+    """The guide's health; 503 when unhealthy or not ready, so that a probe on it means what it says."""
+    score = plane.health_score
+    counted = plane.telemetry.stats
+    status = health_status(score)
+    return (200 if plane.ready and status == "healthy" else 503), {
+        "status": status,
+        "health_score": score,
+        "models_loaded": int(plane.loaded),
+        "total_predictions": counted.predictions,
+        "success_rate": counted.success_rate,
+        "average_inference_time_ms": counted.average_ms,
+        "ready": plane.ready,
+    }
+
+
+def models(plane: DataPlane) -> dict[str, Any]:
+    """The guide's `get_model_info`."""
+    counted = plane.telemetry.stats
+    served = plane.served
+    return {
+        "available_models": [] if served is None else [PRIMARY],
+        "model_metadata": {} if served is None else {PRIMARY: describe(served)},
+        "total_predictions": counted.predictions,
+        "success_rate": counted.success_rate,
+        "average_inference_time_ms": counted.average_ms,
+    }
+
+
+def stats(plane: DataPlane, started_at: float, now: float) -> dict[str, Any]:
+    """For the operator; counters are of requests, since the process started."""
+    counted = plane.telemetry.stats
+    source, served = plane.config.model, plane.served
+    return {
+        "model": {
+            "name": source.name,
+            "version": source.version if served is None else served.version,
+            "framework": source.framework,
+            "sha256": None if served is None else served.sha256,
+        },
+        "ready": plane.ready,
+        "startedAt": started_at,
+        "uptimeSeconds": round(now - started_at, 3),
+        "requests": counted.requests,
+        "successes": counted.successes,
+        "failures": counted.failures,
+        "averageInferenceTimeMs": counted.average_ms,
+        "p95Ms": counted.p95_ms,
+        "healthScore": plane.health_score,
+        "healthStatus": health_status(plane.health_score),
+        "queueDepth": plane.queue_depth,
+    }

@@ -1,0 +1,180 @@
+"""HTTP as every transport here speaks it: bodies within bounds, JSON answers, and the one shape of an error.
+
+{"error": {"field": "features[2]", "value": "x", "message": "features[2] is a string; send a number"},
+ "request_id": "…"}
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from mlneuron_runtime import errors, log
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+JSON_TYPE = b"application/json"
+
+
+class BodyTooLarge(errors.RequestError):
+    """The body is larger than `serving.maxBodyBytes`."""
+
+    client_fault = True
+
+
+class UnsupportedBody(errors.RequestError):
+    """The body is not said to be JSON, or is compressed."""
+
+    client_fault = True
+
+
+class MalformedBody(errors.RequestError):
+    """The body is not a JSON object."""
+
+    client_fault = True
+
+
+class SlowBody(errors.RequestError):
+    """The body did not arrive in time."""
+
+    client_fault = True
+
+
+class Disconnected(errors.RequestError):
+    """The client left before its body was whole: there is nobody to answer."""
+
+    client_fault = True
+
+
+class NoRoute(errors.RequestError):
+    """No such path, or not with this method."""
+
+    client_fault = True
+
+
+STATUS: Mapping[type[errors.RequestError], HTTPStatus] = {
+    errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnknownVersion: HTTPStatus.NOT_FOUND,
+    errors.TooManyRows: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
+    errors.ModelFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    MalformedBody: HTTPStatus.BAD_REQUEST,
+    SlowBody: HTTPStatus.REQUEST_TIMEOUT,
+    NoRoute: HTTPStatus.NOT_FOUND,
+}
+
+RETRY_AFTER: Headers = [(b"retry-after", b"1")]
+CLOSE: Headers = [(b"connection", b"close")]
+
+EXTRA_HEADERS: Mapping[type[errors.RequestError], Headers] = {
+    errors.NotReady: RETRY_AFTER,
+    errors.Overloaded: RETRY_AFTER,
+    BodyTooLarge: CLOSE,  # the rest of the body is not read, so the connection cannot go on
+    SlowBody: CLOSE,
+}
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float) -> bytes:  # noqa: ASYNC109  # told in the error
+    """The body, refused as soon as it is known to be too large: by its header, else at the byte that is too
+    many."""
+    check_headers(scope, limit)
+    message = await receive()
+    if not message.get("more_body", False) and message["type"] == "http.request":
+        return within(message["body"], limit)
+    try:
+        async with asyncio.timeout(timeout):
+            return await _read_rest(message, receive, limit)
+    except TimeoutError as error:
+        raise SlowBody(
+            "body", f"the body did not arrive within {timeout:g} s; send it faster or smaller"
+        ) from error
+
+
+async def _read_rest(message: Any, receive: Receive, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    left = limit
+    while message["type"] == "http.request":
+        chunk = within(message.get("body", b""), left, limit)
+        chunks.append(chunk)
+        left -= len(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = await receive()
+    raise Disconnected("body", "the client left before the body was whole")
+
+
+def within(chunk: bytes, left: int, limit: int | None = None) -> bytes:
+    """The chunk, unless it is more than is left of the limit."""
+    if len(chunk) > left:
+        raise too_large(left if limit is None else limit)
+    return chunk
+
+
+def too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        "body",
+        f"the body is larger than {limit} bytes (serving.maxBodyBytes); send fewer rows in one request",
+    )
+
+
+def check_headers(scope: Scope, limit: int) -> None:
+    """Refuse what the headers already tell: too long, compressed, or said to be something other than JSON."""
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value) > limit:
+            raise too_large(limit)
+        if name == b"content-type" and not is_json(value):
+            raise UnsupportedBody(
+                "Content-Type",
+                "the body must be JSON; send Content-Type: application/json",
+                value.decode("latin-1"),
+            )
+        if name == b"content-encoding" and value.lower() != b"identity":
+            raise UnsupportedBody(
+                "Content-Encoding",
+                "the body must not be compressed; send it as it is",
+                value.decode("latin-1"),
+            )
+
+
+def is_json(content_type: bytes) -> bool:
+    """application/json and the types built on it, whatever their parameters."""
+    media = content_type.partition(b";")[0].strip().lower()
+    return media == JSON_TYPE or (media.startswith(b"application/") and media.endswith(b"+json"))
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of a body, in strict JSON: no NaN, no trailing text, UTF-8."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody("body", f"the body is not valid JSON ({error}); send a JSON object") from error
+    if not isinstance(parsed, dict):
+        raise MalformedBody(
+            "body", 'the body is JSON, but not an object; send an object such as {"features": [1, 2]}'
+        )
+    return parsed
+
+
+def encode(content: object) -> bytes:
+    """JSON; what a model may answer besides JSON's own types is written as numbers where numpy's, else as
+    text."""
+    return orjson.dumps(content, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+async def send_json(send: Send, status: int, body: bytes, headers: Headers = ()) -> None:
+    """One whole answer."""
+    sent = [(b"content-type", JSON_TYPE), (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": sent})
+    await send({"type": "http.response.body", "body": body})
+
+
+def error_body(error: errors.RequestError) -> bytes:
+    """The one shape of an error."""
+    return encode({"error": error.describe(), "request_id": log.request_id.get()})
