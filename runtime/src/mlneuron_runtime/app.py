@@ -1,7 +1,8 @@
 """The two Starlette apps: constructor calls, and nothing else.
 
 They have no lifespan: the server listens before the model is loaded, so that probes are answered, and owns
-both."""
+both.
+"""
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException

@@ -42,7 +42,8 @@ class Piece:
 @dataclass(slots=True, eq=False)
 class Job:
     """One request's rows in the queue. `deadline` is in the clock's seconds; `answer` is set on the event
-    loop."""
+    loop.
+    """
 
     rows: FloatArray
     deadline: float
@@ -99,7 +100,8 @@ class Batcher:
 
     async def submit(self, rows: FloatArray, timeout: float) -> list[Piece]:  # noqa: ASYNC109  # the worker needs it too
         """What the model makes of the rows, in order. Raises Overloaded at once, or TimeoutError after
-        `timeout`."""
+        `timeout`.
+        """
         if self._closed or self.depth >= self.limits.max_queue:
             raise Overloaded("server", f"the queue holds {self.depth} requests already; send it again later")
         job = Job(rows, self.clock() + timeout, self.loop.create_future())
@@ -138,7 +140,8 @@ class Batcher:
 
     def _next(self, until: float | None) -> Job | None:
         """The next job that is still awaited; None when closed, or when none comes by `until` (None:
-        wait)."""
+        wait).
+        """
         while True:
             try:
                 if until is None:
@@ -163,7 +166,8 @@ class Batcher:
 
     def _run(self, rows: FloatArray, deadline: float) -> list[Piece]:
         """One call; when it raises, one each for the halves, until single rows or the deadline are
-        reached."""
+        reached.
+        """
         started = self.clock()
         try:
             prediction = self.predict(rows)

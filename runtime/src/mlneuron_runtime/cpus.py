@@ -16,7 +16,8 @@ def available(cgroup: Path = CGROUP) -> int:
 
 def _quota(cgroup: Path) -> float | None:
     """CPUs from cgroup v2's `cpu.max` ("200000 100000"), else v1's cfs files; None where there is no
-    limit."""
+    limit.
+    """
     try:
         limit, period = (cgroup / "cpu.max").read_text().split()
         return None if limit == "max" else int(limit) / int(period)

@@ -2,7 +2,8 @@
 
 It validates against the model's signature, queues, predicts, times, counts, and knows no protocol: transports
 decode a request inside `request()`, ask it to `predict` or `predict_batch`, and map `RequestError`s to their
-own errors."""
+own errors.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +37,8 @@ NO_MODEL = "no model is loaded yet; send it again when /readyz answers 200"
 STUCK_FACTOR = 3
 STUCK_SECONDS = 60.0
 """A single model call longer than this, and than three deadlines, will not end: the process needs a
-restart."""
+restart.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ class DataPlane:
 
     def serve(self, served: Served) -> None:
         """Open for requests with a model that is loaded and warm. Called on the event loop."""
-        self._batcher = Batcher(served.model.predict, self.config.batching, self.telemetry.called_model)
+        self._batcher = Batcher(
+            served.model.predict, self.config.batching, self.telemetry.called_model, self.clock
+        )
         self._batcher.start()
         self.telemetry.metrics.serve(served.name, served.version, served.framework, served.sha256)
         self._served = served
@@ -102,7 +106,8 @@ class DataPlane:
     @property
     def works(self) -> bool:
         """Whether the process can work, or only a restart will mend it: its worker died, or hangs in the
-        model."""
+        model.
+        """
         if self._batcher is None:
             return True
         limit = max(STUCK_SECONDS, STUCK_FACTOR * self.config.serving.timeout_seconds)
@@ -119,7 +124,8 @@ class DataPlane:
     @contextmanager
     def request(self) -> Iterator["Request"]:
         """Around everything that one prediction request does, from its first byte: counts it by what came of
-        it."""
+        it.
+        """
         self.in_flight += 1
         self.telemetry.received()
         request = Request(self)
@@ -150,7 +156,8 @@ class DataPlane:
 
     async def run(self, rows: Rows, version: str) -> Answer:
         """An outcome for every row of a request: the model's for those that fit, their fault for the
-        others."""
+        others.
+        """
         started = self.clock()
         outcomes: dict[int, Outcome] = dict(rows.faults)
         if len(rows.values):
@@ -185,7 +192,8 @@ class DataPlane:
 @dataclass(slots=True)
 class Request:
     """One prediction request, for a transport to ask with. `failure` is the first row's that the model raised
-    on."""
+    on.
+    """
 
     plane: DataPlane
     failure: ModelFailed | None = None

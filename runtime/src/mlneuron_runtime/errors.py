@@ -1,7 +1,8 @@
 """What can go wrong with one request, in the data plane's own words.
 
 Nothing here knows HTTP: a transport maps each class to its protocol's error (`transport/answers.py` for
-HTTP). Every message names the field and the mend, since it is all that the caller sees."""
+HTTP). Every message names the field and the mend, since it is all that the caller sees.
+"""
 
 from typing import Final
 
@@ -14,7 +15,8 @@ LONGEST_VALUE = 100
 
 class RequestError(Exception):
     """A request that gets no prediction. `field` is the part of the request, or of the server, that is at
-    fault."""
+    fault.
+    """
 
     client_fault = False
 
@@ -70,7 +72,8 @@ class DeadlineExceeded(RequestError):
 
 class ModelFailed(RequestError):
     """The model itself raised, or answered nonsense; the cause is chained and logged, never shown to the
-    caller."""
+    caller.
+    """
 
 
 def shown(value: object) -> object:

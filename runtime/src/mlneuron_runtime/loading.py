@@ -1,7 +1,8 @@
 """From a model's file to a model that has answered: digest, deserialise, warm up, in that order.
 
 A pickle runs code when it is read, so the pin is checked before. Every way this can end badly is a `Fatal`
-with its own reason. Blocking; the server runs it in a thread."""
+with its own reason. Blocking; the server runs it in a thread.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +21,8 @@ log = structlog.get_logger()
 
 PROBES = (0.0, 1.0, 0.5)
 """Warm-up rows hold one of these throughout. Zeros may be outside a good model's domain (a logarithm, a
-ratio)."""
+ratio).
+"""
 
 DIGITS_OF_VERSION = 12
 

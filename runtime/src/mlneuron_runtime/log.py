@@ -2,7 +2,8 @@
 shape.
 
 `request_id` is set by the transport that took the request and appears in every event told on its behalf.
-Features, values and URIs with credentials are never logged."""
+Features, values and URIs with credentials are never logged.
+"""
 
 import logging
 import sys

@@ -1,7 +1,8 @@
 """Prometheus metrics. The guide's four keep their names and labels; more is told in more metrics
 (`mlneuron_…`).
 
-Children are looked up once, at load, so that counting a request costs a few increments."""
+Children are looked up once, at load, so that counting a request costs a few increments.
+"""
 
 from collections.abc import Callable
 

@@ -3,7 +3,8 @@
 Both ports listen before the model is loaded, so that /livez answers and /readyz says no. SIGTERM makes
 /readyz say no at once, while requests are served on with `Connection: close`, since the cluster goes on
 sending some until every node has heard; when none has come for QUIET_SECONDS, or `drainSeconds` run short,
-the port closes, what is in flight is answered, and the process ends. A second signal ends it at once."""
+the port closes, what is in flight is answered, and the process ends. A second signal ends it at once.
+"""
 
 import asyncio
 import contextlib
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import prometheus_client
 import structlog
 import uvicorn
 import uvloop
@@ -40,13 +42,15 @@ QUIET_SECONDS = 3.0
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than the proxies in front keep an idle connection (nginx: 60), so that they never write to a closed
-one."""
+one.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """Where to listen (port 0: any), how many CPUs there are, which image this is, what to call when
-    ready."""
+    ready.
+    """
 
     host: str
     port: int
@@ -58,6 +62,8 @@ class Options:
 
 def run(config: Config, options: Options, started_at: float) -> None:
     """Serve until told to stop; raises Fatal. `started_at` is in Unix seconds."""
+    # a second series for every first, that no dashboard reads
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
     sockets = bind(options.host, options.port), bind(options.host, options.metrics_port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(config, options, sockets, started_at))
@@ -93,7 +99,8 @@ def open_for_requests(
     plane: DataPlane, served: Served, options: Options, listener: socket.socket, started_at: float
 ) -> None:
     """From here on /readyz says yes. What is loaded lives as long as the process, so the collector need not
-    look at it again: that takes its longest pauses away."""
+    look at it again: that takes its longest pauses away.
+    """
     gc.collect()
     gc.freeze()
     plane.serve(served)
@@ -137,7 +144,8 @@ async def drain(plane: DataPlane, quiet_seconds: float, servers: list["_Server"]
 @dataclass(slots=True)
 class Stop:
     """That the process was asked to stop, and how long it must then be quiet: Ctrl-C has no cluster to wait
-    for."""
+    for.
+    """
 
     asked: asyncio.Event
     quiet_seconds: float = QUIET_SECONDS
@@ -191,7 +199,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:
     """Run in a thread that the process need not wait for: a load cannot be interrupted, a stop must not wait
-    for it."""
+    for it.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 

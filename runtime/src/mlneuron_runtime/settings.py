@@ -1,7 +1,8 @@
 """The runtime's configuration: the operator's `config.json`, the command line's defaults, the environment.
 
 The only module that reads the environment. Unknown keys are refused, so that a misspelt limit is not silently
-absent."""
+absent.
+"""
 
 import os
 from collections.abc import Mapping, MutableMapping
@@ -36,7 +37,8 @@ class Identity(Section):
 
 class ModelSource(Section):
     """The model to serve. `path` is where its file is, or where `fetch` puts it; `uri` is where it comes
-    from."""
+    from.
+    """
 
     name: str
     framework: Framework
@@ -48,7 +50,8 @@ class ModelSource(Section):
 
 class Batching(Section):
     """`max_size` rows in one model call, of requests waiting at most `max_delay_seconds`; `max_queue` may
-    wait."""
+    wait.
+    """
 
     max_size: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 32
     max_delay_seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
@@ -93,7 +96,8 @@ def limit_threads(cpus: int, variables: MutableMapping[str, str] = os.environ) -
     """Tell OpenMP and BLAS how many CPUs the container may use, unless the manifest already does.
 
     Before numpy is imported: they size their pools by the node's cores, and a pool of 64 threads on a quota
-    of 2 CPUs is throttled to a crawl."""
+    of 2 CPUs is throttled to a crawl.
+    """
     for name in THREAD_VARIABLES:
         variables.setdefault(name, str(cpus))
 

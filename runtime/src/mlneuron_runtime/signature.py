@@ -2,7 +2,8 @@
 
 Pure. A list of numbers becomes a numpy array through `array.array`, whose C loop accepts numbers only (a
 string, null or nested list raises) and is as fast as `numpy.array`, which would turn `"1.5"` into 1.5 and
-null into NaN."""
+null into NaN.
+"""
 
 from array import array
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,8 @@ LARGEST = float(np.finfo(np.float32).max)
 
 MAX_ROWS = 10_000
 """Rows in one request: bounds the answer, which is several times larger than the narrowest rows that ask for
-it."""
+it.
+"""
 
 KINDS: Mapping[type, str] = {
     str: "a string", bool: "a boolean", int: "a number", float: "a number",
@@ -35,7 +37,8 @@ class Rows:
     """The rows of one request that fit the signature, and what is wrong with the others.
 
     `values` is (good rows, features); `positions` are the good rows' places in the request, `faults` the
-    others'."""
+    others'.
+    """
 
     values: FloatArray
     total: int

@@ -2,7 +2,8 @@
 counted.
 
 Two units, kept apart: **requests** are what a client sends, **predictions** the rows in them that fitted the
-model."""
+model.
+"""
 
 from dataclasses import dataclass, field
 

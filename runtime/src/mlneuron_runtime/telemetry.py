@@ -1,5 +1,6 @@
 """What is counted when: the one place that keeps `Stats` (for /health and /stats) and `Metrics` (Prometheus)
-alike."""
+alike.
+"""
 
 from dataclasses import dataclass, field
 

@@ -3,6 +3,12 @@
 import zipfile
 from pathlib import Path
 
+PICKLE = "a pickle"
+JSON = "an xgboost model or other JSON"
+UBJ = "an xgboost UBJ model"
+EXPORT = "a torch.export program"
+SCRIPT = "a TorchScript module"
+
 
 def describe(path: Path) -> str:
     """A guess at the format, in words; "an unknown format" where nothing fits."""
@@ -13,9 +19,9 @@ def describe(path: Path) -> str:
     if zipfile.is_zipfile(path):
         return _describe_zip(path)
     if head.lstrip()[:1] == b"{":
-        return "an xgboost model or other JSON" if head.lstrip()[1:2] in b'"}\n ' else "an xgboost UBJ model"
+        return JSON if head.lstrip()[1:2] in b'"}\r\n\t ' else UBJ
     if head[:1] == b"\x80" or head[:2] == b"\x1f\x8b" or head[:1] == b"\x78":
-        return "a pickle"
+        return PICKLE
     if head.startswith((b"<", b"\n<")):
         return "an HTML or XML page"
     return "an unknown format"
@@ -25,9 +31,9 @@ def _describe_zip(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         names = [name.partition("/")[2] or name for name in archive.namelist()]
     if is_torch_export(path):
-        return "a torch.export program"
+        return EXPORT
     if "constants.pkl" in names:
-        return "a TorchScript module"
+        return SCRIPT
     if "data.pkl" in names:
         return "a torch.save pickle"
     return "a zip archive"

@@ -16,7 +16,8 @@ class Prediction:
 
     `values` is (rows,) or, with several outputs, (rows, outputs). `confidence` is (rows,), the probability
     the model gives the value it predicts; None where the model gives none (regressors, margins): a made-up
-    one would mislead."""
+    one would mislead.
+    """
 
     values: NDArray[Any]
     confidence: NDArray[np.float64] | None = None
@@ -29,7 +30,8 @@ class Prediction:
 
 class Model(Protocol):
     """A loaded model. `predict` takes (rows, features) float64 and is only called from one thread at a
-    time."""
+    time.
+    """
 
     @property
     def signature(self) -> Signature: ...

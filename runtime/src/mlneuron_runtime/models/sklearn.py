@@ -5,7 +5,8 @@ The answer is always what `estimator.predict` would say. Where a class is known 
 label (`ONE_PASS`), one `predict_proba` gives label and confidence together, at half the cost. Any other
 classifier with probabilities (SVC, tuned thresholds, a user's subclass) is asked twice in the same call,
 since its `predict` may disagree with them. Confidence is the probability of the predicted label; without
-probabilities there is none."""
+probabilities there is none.
+"""
 
 import importlib
 import warnings
@@ -32,7 +33,8 @@ ONE_PASS = frozenset({
     "MultinomialNB", "QuadraticDiscriminantAnalysis", "RandomForestClassifier", "XGBClassifier",
 })  # fmt: skip
 """Classes, exactly as scikit-learn and xgboost ship them, whose `predict` is the argmax of
-`predict_proba`."""
+`predict_proba`.
+"""
 
 
 class SklearnModel:
@@ -158,7 +160,8 @@ def predictor(estimator: Any) -> Callable[[FloatArray], Prediction]:
 
 def predicts_most_probable(final: Any) -> bool:
     """Whether the argmax of the probabilities is the prediction, by class and, for networks, by kind of
-    target."""
+    target.
+    """
     shipped = type(final).__module__.partition(".")[0] in {"sklearn", "xgboost"}
     multilabel = (
         type(final).__name__ == "MLPClassifier"

@@ -10,7 +10,8 @@ list, with no confidence, since nothing tells logits from a vector. "logits" (so
 and "probabilities" make it a classifier: the prediction is the class (its label where `classes` names them,
 else its index) and the confidence its probability. `features` absent: an exported program's input shape says
 it, or for TorchScript the first weight matrix, if a warm-up inference of that width succeeds; else any length
-is taken."""
+is taken.
+"""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -42,7 +43,8 @@ class Note(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class TorchModel:
     """A torch callable behind the Model protocol. `fixed_batch` is the batch size a program was exported
-    with."""
+    with.
+    """
 
     def __init__(
         self, torch: Any, module: Callable[[Any], Any], *, kind: str, note: Note, features: int | None,
@@ -145,7 +147,8 @@ def load_script(torch: Any, path: Path, device: Any) -> TorchModel:
 
 def load_export(torch: Any, path: Path, device: Any) -> TorchModel:
     """An exported program: its one input's shape is the signature; a fixed first dimension is its batch
-    size."""
+    size.
+    """
     extra: dict[str, Any] = {NOTE: ""}
     with path.open("rb") as file:
         program = torch.export.load(file, extra_files=extra)
@@ -160,8 +163,8 @@ def load_export(torch: Any, path: Path, device: Any) -> TorchModel:
 
 
 LOADERS: Mapping[str, Callable[[Any, Path, Any], TorchModel]] = {
-    "a TorchScript module": load_script,
-    "a torch.export program": load_export,
+    artifact.SCRIPT: load_script,
+    artifact.EXPORT: load_export,
 }
 
 

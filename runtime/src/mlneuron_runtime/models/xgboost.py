@@ -2,9 +2,11 @@
 
 The booster's objective says what its numbers mean (`KINDS`). A booster that stopped early answers from its
 best iteration, as the wrapper that trained it does. `inplace_predict` reads the rows where they are; linear
-boosters lack it and go through a DMatrix."""
+boosters lack it and go through a DMatrix.
+"""
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,6 @@ from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.models.names import snake
 from mlneuron_runtime.models.sklearn import SklearnModel, required, unpickle
 from mlneuron_runtime.signature import FloatArray, Signature
-
-NATIVE = {".json", ".ubj"}
 
 
 class BoosterModel:
@@ -56,21 +56,31 @@ class BoosterModel:
 def load(path: Path, image: str) -> BoosterModel | SklearnModel:
     """A booster, or a wrapper when the file is a pickle; Fatal says what the file is instead."""
     xgboost = required("xgboost", "xgboost", image)
-    if path.suffix.lower() not in NATIVE and artifact.describe(path) == "a pickle":
+    kind = artifact.describe(path)
+    if kind == artifact.PICKLE:
         return unpickled(path, xgboost, image)
     booster = xgboost.Booster()
     try:
-        booster.load_model(path if path.suffix.lower() in NATIVE else bytearray(path.read_bytes()))
+        read_into(booster, path, ".json" if kind == artifact.JSON else ".ubj")
     except (
         Exception
     ) as error:  # xgboost raises its own error, but a file that is no model at all may raise others
         raise Fatal(
             Reason.MODEL_LOAD_FAILED,
-            f"spec.model.uri: xgboost cannot read the artifact ({first_line(error)}); it looks like "
-            f"{artifact.describe(path)}: save it with save_model('model.ubj'), or correct "
-            "spec.model.framework",
+            f"spec.model.uri: xgboost cannot read the artifact ({first_line(error)}); it looks like {kind}: "
+            "save it with save_model('model.ubj'), or correct spec.model.framework",
         ) from error
     return BoosterModel(booster, lambda rows: xgboost.DMatrix(rows))
+
+
+def read_into(booster: Any, path: Path, extension: str) -> None:
+    """Load through a link with the extension that the content has: xgboost goes by the name alone, and its other way
+    in, from memory, ends the process on an empty or truncated model.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, f"model{extension}")
+        link.symlink_to(path.absolute())
+        booster.load_model(link)
 
 
 def unpickled(path: Path, xgboost: Any, image: str) -> BoosterModel | SklearnModel:

@@ -2,7 +2,8 @@
 
 The file appears under its name only when it is whole and its digest is right: it is written beside, synced,
 renamed. A name and password in the URL become an Authorization header for that host alone, never sent on
-after a redirect."""
+after a redirect.
+"""
 
 import base64
 import contextlib
@@ -31,7 +32,8 @@ STALL_SECONDS = 30.0
 
 PAUSES = (0.5, 2.0, 5.0)
 """Seconds before each further attempt after a failure that may pass; afterwards the kubelet restarts the
-pod."""
+pod.
+"""
 
 STALE_SECONDS = 600.0
 """A part this long untouched belongs to a fetch that was killed."""
@@ -47,7 +49,8 @@ def download(
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:  # fmt: skip
     """Put the artifact at `path`, or raise Fatal and leave what was there. An existing file that matches is
-    kept."""
+    kept.
+    """
     if pinned is not None and path.is_file() and sha256_of(path) == pinned.lower():
         log.info("model is there already", path=str(path), sha256=pinned.lower())
         return
@@ -135,7 +138,8 @@ def _open(uri: str, stall: float) -> http.client.HTTPResponse:
 
 def _read(answer: http.client.HTTPResponse) -> bytes:
     """The next block; reading and writing fail apart, since a broken connection may pass and a full disk does
-    not."""
+    not.
+    """
     try:
         return answer.read(BLOCK)
     except (OSError, http.client.HTTPException) as error:
@@ -162,7 +166,8 @@ def _refused(uri: str, status: int) -> Exception:
 
 def _opener() -> urllib.request.OpenerDirector:
     """http and https only, so that no redirect leads to a file or ftp URL; proxies as the environment
-    says."""
+    says.
+    """
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -179,6 +184,8 @@ def _opener() -> urllib.request.OpenerDirector:
 
 def _request(uri: str) -> urllib.request.Request:
     parts = urlsplit(uri)
+    if not parts.hostname:
+        raise ValueError("it has no host")
     user, at, host = parts.netloc.rpartition("@")
     request = urllib.request.Request(parts._replace(netloc=host).geturl())  # noqa: S310  # the opener knows http(s) only
     request.add_header("User-Agent", "mlneuron-runtime")
@@ -191,7 +198,8 @@ def _request(uri: str) -> urllib.request.Request:
 
 def _remove_stale_parts(path: Path) -> None:
     """A fetch that was killed leaves its part behind; a volume that survives it must not fill up with
-    them."""
+    them.
+    """
     for part in path.parent.glob(f".{path.name}.*.part"):
         with contextlib.suppress(FileNotFoundError):  # another fetch may have renamed it just now
             if time.time() - part.stat().st_mtime > STALE_SECONDS:

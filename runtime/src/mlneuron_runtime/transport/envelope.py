@@ -2,7 +2,8 @@
 answers.
 
 The outermost layer that knows the data plane, so no endpoint catches anything, and no exception's text
-leaves."""
+leaves.
+"""
 
 import re
 import uuid

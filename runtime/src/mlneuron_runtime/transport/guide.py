@@ -7,7 +7,8 @@
     -> {"predictions": [{"prediction": …, …}, {"error": {…}, "row": 1}], "batch_size": 2}
 
 `confidence` is null where the model gives none. Fields that are not known are ignored, as the guide's server
-does."""
+does.
+"""
 
 import asyncio
 from typing import Any

@@ -1,5 +1,6 @@
 """What is asked about the neuron rather than of the model: probes, the guide's /health and /models, /metrics,
-/stats."""
+/stats.
+"""
 
 import time
 from collections.abc import Callable

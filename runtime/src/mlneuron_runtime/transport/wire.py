@@ -83,7 +83,8 @@ EXTRA_HEADERS: Mapping[type[errors.RequestError], Headers] = {
 
 async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float) -> bytes:  # noqa: ASYNC109  # told in the error
     """The body, refused as soon as it is known to be too large: by its header, else at the byte that is too
-    many."""
+    many.
+    """
     check_headers(scope, limit)
     message = await receive()
     if not message.get("more_body", False) and message["type"] == "http.request":
@@ -164,7 +165,8 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 def encode(content: object) -> bytes:
     """JSON; what a model may answer besides JSON's own types is written as numbers where numpy's, else as
-    text."""
+    text.
+    """
     return orjson.dumps(content, default=str, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

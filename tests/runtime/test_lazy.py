@@ -1,0 +1,62 @@
+"""A neuron pays for its own framework only: which modules each way of starting imports."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.support import environment
+
+SERVE_SKLEARN = """
+import pickle, sys
+from pathlib import Path
+from mlneuron_runtime import loading, server, settings
+loading.load(settings.standalone(Path(sys.argv[1]), None).model, "image", 1)
+"""
+
+FETCH = """
+import sys
+from mlneuron_runtime import __main__, sources
+from mlneuron_runtime.sources import http, local
+"""
+
+PARSE = "from mlneuron_runtime import __main__"
+
+
+def imported(folder: Path, program: str, *arguments: str) -> set[str]:
+    script = program + "\nimport sys\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run(  # noqa: S603  # our own program
+        [sys.executable, "-c", script, *arguments],
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    import joblib
+    from sklearn.linear_model import LogisticRegression
+
+    path = tmp_path / "m.joblib"
+    joblib.dump(LogisticRegression().fit([[0.0], [1.0]], [0, 1]), path)
+    return path
+
+
+def test_an_sklearn_neuron_imports_no_other_framework(tmp_path: Path, model: Path) -> None:
+    modules = imported(tmp_path, SERVE_SKLEARN, str(model))
+    assert "sklearn" in modules
+    assert modules.isdisjoint({"torch", "xgboost", "pandas", "mlflow", "aiohttp", "pydantic"})
+
+
+def test_fetch_imports_neither_numpy_nor_a_web_server(tmp_path: Path) -> None:
+    assert imported(tmp_path, FETCH).isdisjoint(
+        {"numpy", "starlette", "uvicorn", "sklearn", "prometheus_client"}
+    )
+
+
+def test_the_command_line_leaves_numpy_for_after_the_thread_limits(tmp_path: Path) -> None:
+    assert "numpy" not in imported(tmp_path, PARSE)

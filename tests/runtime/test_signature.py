@@ -1,0 +1,146 @@
+"""JSON lists become arrays, or errors that name field and mend."""
+
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mlneuron_runtime.errors import InvalidInput, TooManyRows
+from mlneuron_runtime.signature import LARGEST, MAX_ROWS, Rows, Signature
+
+THREE = Signature(3)
+ANY = Signature(None)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=12,
+)
+
+BAD_ROWS: list[tuple[Any, str, str]] = [
+    (None, "features", "features is null; send an array of 3 numbers"),
+    ("1,2,3", "features", "features is a string; send an array of 3 numbers"),
+    (7, "features", "features is a number; send an array of 3 numbers"),
+    ({"a": 1}, "features", "features is an object; send an array of 3 numbers"),
+    ([], "features", "features has 0 values; send an array of 3 numbers"),
+    ([1, 2], "features", "features has 2 values; send an array of 3 numbers"),
+    ([1, 2, 3, 4], "features", "features has 4 values; send an array of 3 numbers"),
+    ([1, "2", 3], "features[1]", "features[1] is a string; send a number"),
+    ([1, None, 3], "features[1]", "features[1] is null; send a number"),
+    ([1, 2, [3]], "features[2]", "features[2] is an array; send a number"),
+    ([[1, 2, 3]] * 3, "features[0]", "features[0] is an array; send a number"),
+    ([1, 2, {}], "features[2]", "features[2] is an object; send a number"),
+    ([1, 2, 1e39], "features[2]", "finite number between -3.4e38 and 3.4e38"),
+    ([1, float("nan"), 2], "features[1]", "features[1] is nan; send a finite number"),
+    ([float("-inf"), 1, 2], "features[0]", "features[0] is -inf; send a finite number"),
+    ([10**400, 1, 2], "features[0]", "send a finite number"),
+]
+
+
+@pytest.mark.parametrize(("features", "field", "message"), BAD_ROWS)
+def test_a_bad_row_is_refused_by_its_field_and_mend(features: Any, field: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        THREE.row(features)
+    assert refused.value.field == field
+    assert message in refused.value.message
+
+
+def test_integers_floats_and_booleans_are_numbers() -> None:
+    assert THREE.row([1, 2.5, True]).values.tolist() == [[1.0, 2.5, 1.0]]
+
+
+def test_the_largest_32_bit_float_is_taken() -> None:
+    assert THREE.row([LARGEST, -LARGEST, 0]).values.tolist() == [[LARGEST, -LARGEST, 0.0]]
+
+
+def test_a_model_that_does_not_say_its_width_takes_any_but_none() -> None:
+    assert ANY.row([1, 2, 3, 4, 5]).values.shape == (1, 5)
+    with pytest.raises(InvalidInput, match="send an array of numbers"):
+        ANY.row([])
+
+
+def test_a_long_string_is_shown_cut_and_an_array_is_not_shown() -> None:
+    with pytest.raises(InvalidInput) as long:
+        THREE.row("x" * 5000)
+    assert len(str(long.value.describe()["value"])) < 110
+    with pytest.raises(InvalidInput) as nested:
+        THREE.row([[1], 2, 3])
+    assert "value" not in nested.value.describe()
+
+
+def test_good_rows_of_a_batch_come_in_one_array() -> None:
+    rows = THREE.rows([[1, 2, 3], [4, 5, 6]])
+    assert rows.values.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert not rows.faults
+
+
+def test_bad_rows_of_a_batch_are_told_by_place_and_the_good_ones_kept() -> None:
+    rows = THREE.rows([[1, 2, 3], [1], "x", [4, 5, "6"], [7, 8, 9]])
+    assert rows.values.tolist() == [[1, 2, 3], [7, 8, 9]]
+    assert list(rows.positions) == [0, 4]
+    assert {place: fault.field for place, fault in rows.faults.items()} == {
+        1: "batch_features[1]",
+        2: "batch_features[2]",
+        3: "batch_features[3][2]",
+    }
+
+
+def test_a_batch_of_nothing_but_bad_rows_has_no_values() -> None:
+    rows = THREE.rows([[1], None])
+    assert rows.values.shape == (0, 3)
+    assert list(rows.faults) == [0, 1]
+
+
+def test_where_the_width_is_unknown_the_first_good_row_sets_it() -> None:
+    rows = ANY.rows([[], [1, 2], [3], [4, 5]])
+    assert rows.values.tolist() == [[1, 2], [4, 5]]
+    assert list(rows.faults) == [0, 2]
+
+
+@pytest.mark.parametrize("batch", [None, "x", {}, 3, []])
+def test_what_is_no_batch_is_refused_as_a_whole(batch: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"send .*each an array of 3 numbers"):
+        THREE.rows(batch)
+
+
+def test_too_many_rows_are_refused_before_they_are_read() -> None:
+    with pytest.raises(TooManyRows, match=f"send at most {MAX_ROWS}"):
+        THREE.rows([None] * (MAX_ROWS + 1))
+
+
+@given(st.lists(st.floats(-1e30, 1e30) | st.integers(-(10**30), 10**30) | st.booleans(), min_size=1))
+def test_every_list_of_numbers_keeps_its_values(features: list[float]) -> None:
+    assert ANY.row(features).values.tolist() == [[float(value) for value in features]]
+
+
+@given(JSON)
+def test_any_json_is_a_row_of_three_finite_numbers_or_invalid_input(value: Any) -> None:
+    rows = row_or_refusal(value)
+    if isinstance(rows, InvalidInput):
+        orjson.dumps(rows.describe())
+        assert rows.message.startswith(rows.field)
+    else:
+        assert rows.values.shape == (1, 3)
+        assert np.isfinite(rows.values).all()
+
+
+def row_or_refusal(value: Any) -> Rows | InvalidInput:
+    try:
+        return THREE.row(value)
+    except InvalidInput as refused:
+        return refused
+
+
+@given(st.lists(JSON, min_size=1, max_size=6))
+def test_any_batch_accounts_for_every_row(batch: list[Any]) -> None:
+    rows = ANY.rows(batch)
+    assert sorted([*rows.positions, *rows.faults]) == list(range(len(batch)))
+    assert len(rows.values) == len(rows.positions)
+
+
+@given(st.integers(1, 5), st.integers(1, 30))
+def test_rows_keep_their_order_and_values(width: int, count: int) -> None:
+    batch = np.arange(width * count, dtype=float).reshape(count, width).tolist()
+    assert Signature(width).rows(batch).values.tolist() == batch
