@@ -69,12 +69,12 @@ async def lead(controller: Controller, settings: Settings, election: Election) -
     holding.add_done_callback(lambda _: stop.set())
     try:
         await handlers.run(controller, settings, stop)
+        failed = stop.is_set() and not asked.is_set()
     finally:
         holding.cancel()
         await election.release()
-    lost = not asked.is_set() and stop.is_set()
-    logger.info("ended", lost=lost)
-    return 1 if lost else 0
+    logger.info("ended", failed=failed)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from .api.names import ANNOTATION_DESIRED, LABEL_NEURON
+from .api.names import ANNOTATION_DESIRED
 from .api.neuron import MLNeuron
 from .api.status import Reason
 from .cluster import ApiError, Cluster
@@ -53,7 +53,7 @@ class Aligner:
     async def _apply(self, neuron: MLNeuron, obj: Object, live: Object | None) -> None:
         kind, name = kind_of(obj), obj["metadata"]["name"]
         try:
-            applied = await self._applied(obj, live)
+            applied = await self._applied(neuron, obj, live)
         except ApiError as error:
             raise _refusal(neuron, obj, error) or error from error
         self._store.put(kind, applied)
@@ -63,19 +63,26 @@ class Aligner:
             log.warning("the cluster changes what is applied", kind=kind.name, name=name, namespace=neuron.namespace)
         log.info("applied", kind=kind.name, name=name, namespace=neuron.namespace, created=live is None)
 
-    async def _applied(self, obj: Object, live: Object | None) -> Object:
-        """Apply; to a live object by force.
+    async def _applied(self, neuron: MLNeuron, obj: Object, live: Object | None) -> Object:
+        """Apply; by force to an object that is the neuron's, and not at all to one that is somebody else's.
 
-        An apply merges lists by key, so that an item which somebody changed the key of stays beside the desired one,
-        and the two may be invalid together (a Service's port under another number). Then the lists are overwritten.
+        An object that is not in sight may be the neuron's own all the same, its labels overwritten by hand. And an
+        apply merges lists by key, so that an item which somebody changed the key of stays beside the desired one, and
+        the two may be invalid together (a Service's port under another number): then the lists are overwritten.
         """
         try:
             return await self._cluster.apply(obj, force=live is not None)
         except ApiError as error:
-            if live is None or error.status != 422:
+            if error.status == 409 and live is None and await self._is_own(neuron, obj):
+                return await self._cluster.apply(obj)
+            if error.status != 422 or live is None:
                 raise
         await self._cluster.overwrite(obj)
         return await self._cluster.apply(obj)
+
+    async def _is_own(self, neuron: MLNeuron, obj: Object) -> bool:
+        found = await self._cluster.get(kind_of(obj), neuron.namespace, obj["metadata"]["name"])
+        return found is not None and _owned(found["metadata"], neuron)
 
     async def _prune(self, neuron: MLNeuron, desired: Sequence[Object], observation: Observation) -> None:
         """Delete owned children that are not desired; configurations only once no pod was made with them."""
@@ -106,8 +113,7 @@ def _refusal(neuron: MLNeuron, obj: Object, error: ApiError) -> Stalled | None:
     if error.status == 409 and "conflict" in error.message.lower():
         return Stalled(
             Reason.NAME_TAKEN,
-            f"{what} exists and is not this neuron's (it has no label {LABEL_NEURON}={neuron.name}): "
-            "rename the neuron, or delete that object",
+            f"{what} exists and is not this neuron's (it is not its owner): rename the neuron, or delete that object",
         )
     if error.status in _REFUSALS and not (error.status == 403 and "being terminated" in error.message):
         return Stalled(Reason.CHILD_REFUSED, f"the cluster refuses {what}: {error.message}; mend the field it names")

@@ -28,8 +28,6 @@ log = structlog.get_logger(__name__)
 SELECTOR = f"{LABEL_MANAGED_BY}={MANAGER}"
 SETTLE_SECONDS = 0.1
 """Changes of children come in bursts; a neuron waits this long for the rest of one."""
-STALLED_RETRY_SECONDS = 60.0
-"""A name that is taken is freed without the operator being told."""
 WATCH_SILENCE_SECONDS = 600.0
 _FAULTS = (ApiError, aiohttp.ClientError, TimeoutError, OSError)
 
@@ -82,9 +80,8 @@ class Controller:
 
     def seen(self, event: str | None, obj: dict[str, object]) -> None:
         """A change of a neuron, as kopf's watch tells it."""
-        owner = (self.store.delete if event == "DELETED" else self.store.put)(NEURON, obj)
-        if owner:
-            self.queue.add(owner)
+        for key in (self.store.delete if event == "DELETED" else self.store.put)(NEURON, obj):
+            self.queue.add(key)
 
     def silence(self) -> float:
         """Seconds for which the quietest watch has shown no sign of life."""
@@ -131,7 +128,7 @@ class Controller:
             return "error"
         self.queue.forget(key)
         if outcome == "stalled":
-            self.queue.add_after(key, STALLED_RETRY_SECONDS)
+            self.queue.add_after(key, self._settings.stalled_retry_seconds)
         return outcome
 
     async def _resync(self) -> None:

@@ -34,7 +34,8 @@ class Settings:
     """Neurons reconciled at the same time."""
     resync_seconds: float = 600.0
     telemetry_seconds: float = 15.0
-    health_port: int = 8080
+    stalled_retry_seconds: float = 60.0
+    """How often a stalled neuron is looked at again: a name that is taken is freed without the operator being told."""
     metrics_port: int = 9090
     log_level: str = "INFO"
 
@@ -59,7 +60,7 @@ class Settings:
             workers=int(_number(env, "MLNEURON_WORKERS", defaults.workers)),
             resync_seconds=_number(env, "MLNEURON_RESYNC_SECONDS", defaults.resync_seconds),
             telemetry_seconds=_number(env, "MLNEURON_TELEMETRY_SECONDS", defaults.telemetry_seconds),
-            health_port=int(_number(env, "MLNEURON_HEALTH_PORT", defaults.health_port)),
+            stalled_retry_seconds=_number(env, "MLNEURON_STALLED_RETRY_SECONDS", defaults.stalled_retry_seconds),
             metrics_port=int(_number(env, "MLNEURON_METRICS_PORT", defaults.metrics_port)),
             log_level=_level(env.get("MLNEURON_LOG_LEVEL", defaults.log_level)),
         )

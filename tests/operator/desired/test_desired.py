@@ -1,6 +1,6 @@
-"""Neuron in, objects out: the pairs of files under input/ and output/ are the operator's contract with its reader.
+"""Neuron in, objects out: the pairs of files under input/ and output/ show what the operator makes of a neuron.
 
-``MLNEURON_WRITE_FIXTURES=1 pytest tests/operator/desired`` writes the output anew after a wanted change; review its diff.
+``MLNEURON_WRITE_FIXTURES=1 pytest tests/operator/desired`` writes output/ anew after a wanted change.
 """
 
 import os
@@ -82,7 +82,9 @@ def test_another_number_of_replicas_makes_no_new_revision() -> None:
     before, after = build(load("minimal"), 1), build(load("minimal"), 5)
     assert revision(before) == revision(after)
     assert by_kind(after)["Deployment"]["spec"]["replicas"] == 5
-    marks = [by_kind(objects)["Deployment"]["metadata"]["annotations"][ANNOTATION_DESIRED] for objects in (before, after)]
+    marks = [
+        by_kind(objects)["Deployment"]["metadata"]["annotations"][ANNOTATION_DESIRED] for objects in (before, after)
+    ]
     assert marks[0] != marks[1]
 
 
@@ -101,7 +103,11 @@ def test_torch_gets_the_image_that_has_torch_without_any_gpu() -> None:
 def test_a_gpu_named_in_requests_alone_is_limited_too() -> None:
     obj = changed(load("minimal"), resources={"requests": {"nvidia.com/gpu": "2"}})
     container = pod(build(obj))["spec"]["containers"][0]
-    assert container["resources"]["limits"]["nvidia.com/gpu"] == container["resources"]["requests"]["nvidia.com/gpu"] == "2"
+    assert (
+        container["resources"]["limits"]["nvidia.com/gpu"]
+        == container["resources"]["requests"]["nvidia.com/gpu"]
+        == "2"
+    )
     assert container["image"] == IMAGES.gpu
 
 

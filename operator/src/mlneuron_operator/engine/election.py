@@ -63,7 +63,7 @@ class Election:
             await asyncio.sleep(self._retry)
             if await self._try():
                 renewed = self._clock()
-            elif self._seen[0] != self._identity:
+            elif self._seen[0] not in ("", self._identity):
                 break
         self.leading = False
         log.error("leadership lost", lease=self._name, holder=self._seen[0])

@@ -49,13 +49,10 @@ class Reflector:
         listed: set[Key] = set()
         async for items, version in self._cluster.pages(self.kind, self._namespace, self._selector):
             for obj in items:
-                owner = self._store.put(self.kind, obj)
-                if owner:
-                    self._changed(owner)
+                self._tell(self._store.put(self.kind, obj))
                 listed.add((obj["metadata"]["namespace"], obj["metadata"]["name"]))
             self._version = version
-        for key in self._store.prune(self.kind, listed, self._version, self._namespace):
-            self._changed(key)
+        self._tell(self._store.prune(self.kind, listed, self._version, self._namespace))
         self.active_at = self._clock()
 
     async def run(self) -> None:
@@ -92,6 +89,8 @@ class Reflector:
             self._version = int(obj["metadata"]["resourceVersion"])
             if event == "BOOKMARK":
                 continue
-            owner = (self._store.delete if event == "DELETED" else self._store.put)(self.kind, obj)
-            if owner:
-                self._changed(owner)
+            self._tell((self._store.delete if event == "DELETED" else self._store.put)(self.kind, obj))
+
+    def _tell(self, neurons: set[Key]) -> None:
+        for key in neurons:
+            self._changed(key)

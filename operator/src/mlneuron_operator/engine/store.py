@@ -48,8 +48,8 @@ class Store:
         self._gone: dict[str, int] = {}
         self._max_gone = tombstones
 
-    def put(self, kind: Kind, obj: Object) -> Key | None:
-        """Remember the object; the key of its neuron, or None when it tells nothing new or belongs to none.
+    def put(self, kind: Kind, obj: Object) -> set[Key]:
+        """Remember the object; the neuron that it changes: none when it tells nothing new, two when it changes hands.
 
         An object that no longer says whose it is (its label was taken off) is as good as deleted.
         """
@@ -59,19 +59,21 @@ class Store:
         if owner is None:
             return self._remove(kind, key, meta["uid"], version)
         if self._gone.get(meta["uid"], -1) >= version:
-            return None
+            return set()
         known = self._entries.setdefault(kind, {}).get(key)
         if known is not None and known.version >= version:
-            return None
+            return set()
         entry = Entry(meta["uid"], version, owner, orjson.dumps(trim(kind, obj)))
         if known is not None:
             self._unlink(kind, key, known)
         self._entries[kind][key] = entry
         self._by_neuron.setdefault(owner, {})[kind, key[1]] = entry
-        return None if known is not None and known.raw == entry.raw else owner
+        if known is None:
+            return {owner}
+        return set() if known.raw == entry.raw else {owner, known.neuron}
 
-    def delete(self, kind: Kind, obj: Object) -> Key | None:
-        """Forget the object; the key of its neuron, or None when it was not known."""
+    def delete(self, kind: Kind, obj: Object) -> set[Key]:
+        """Forget the object; its neuron, or none when it was not known."""
         meta = obj["metadata"]
         return self._remove(kind, (meta["namespace"], meta["name"]), meta["uid"], int(meta["resourceVersion"]))
 
@@ -85,7 +87,7 @@ class Store:
             for key, entry in self._entries.get(kind, {}).items()
             if key not in listed and entry.version <= before and namespace in (None, key[0])
         ]
-        return {entry.neuron for key, entry in missing if self._remove(kind, key, entry.uid, before)}
+        return {owner for key, entry in missing for owner in self._remove(kind, key, entry.uid, before)}
 
     def neuron(self, key: Key) -> Object | None:
         """The neuron itself, or None when it is gone."""
@@ -106,14 +108,14 @@ class Store:
         """How many objects of a kind are known."""
         return len(self._entries.get(kind, {}))
 
-    def _remove(self, kind: Kind, key: Key, uid: str, version: int) -> Key | None:
+    def _remove(self, kind: Kind, key: Key, uid: str, version: int) -> set[Key]:
         self._bury(uid, version)
         known = self._entries.get(kind, {}).get(key)
         if known is None or known.uid != uid:
-            return None
+            return set()
         del self._entries[kind][key]
         self._unlink(kind, key, known)
-        return known.neuron
+        return {known.neuron}
 
     def _unlink(self, kind: Kind, key: Key, entry: Entry) -> None:
         siblings = self._by_neuron.get(entry.neuron, {})

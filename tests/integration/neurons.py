@@ -1,0 +1,23 @@
+"""Manifests as a user writes them."""
+
+from typing import Any
+
+CHILDREN = "serviceaccounts,configmaps,services,deployments,poddisruptionbudgets,horizontalpodautoscalers,ingresses"
+OURS = "app.kubernetes.io/managed-by=mlneuron-operator"
+
+
+def neuron(name: str, namespace: str, **spec: Any) -> dict[str, Any]:
+    model = {"uri": "https://models.example.com/churn/model.joblib", "version": "1.0.0"}
+    return {
+        "apiVersion": "ml.findawise.io/v1alpha1",
+        "kind": "MLNeuron",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"model": model, **spec},
+    }
+
+
+AUTOSCALED: dict[str, Any] = {
+    "autoscaling": {"minReplicas": 2, "maxReplicas": 8},
+    "resources": {"requests": {"cpu": "100m"}},
+}
+EVERYTHING: dict[str, Any] = {**AUTOSCALED, "route": {"host": "churn.example.com"}}
