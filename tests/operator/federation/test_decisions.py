@@ -80,7 +80,7 @@ def test_an_id_goes_to_its_holder_else_to_the_first_made() -> None:
     new = facts("a", neuron_id="x", created="2026-02-01T00:00:00Z")
     both = {old.key: old, new.key: new}
     assert settle(both, lambda _: None).owners == {"x": old}
-    claims = settle(both, lambda _: (new.uid, new.key))
+    claims = settle(both, lambda _: new.key)
     assert claims.owners == {"x": new}
     assert claims.turned_away == {old.key: new.key}
 
@@ -88,7 +88,7 @@ def test_an_id_goes_to_its_holder_else_to_the_first_made() -> None:
 def test_a_recreated_neuron_holds_its_id_by_its_name() -> None:
     back = facts("b", neuron_id="x", uid="second", created="2026-03-01T00:00:00Z")
     rival = facts("a", neuron_id="x", created="2026-02-01T00:00:00Z")
-    claims = settle({back.key: back, rival.key: rival}, lambda _: ("first", back.key))
+    claims = settle({back.key: back, rival.key: rival}, lambda _: back.key)
     assert claims.owners == {"x": back}
 
 

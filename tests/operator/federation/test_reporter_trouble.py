@@ -220,14 +220,65 @@ async def test_a_token_not_saved_is_saved_later_and_holds_back_other_registratio
 
 
 async def test_a_token_is_saved_even_while_the_core_is_down(world: World) -> None:
-    world.vault.broken = True
+    world.put(*(facts(name=f"n{i}") for i in range(30)))
+    await world.step()
+    world.core.switches.down = True
+    await world.run(200)
+    del world.vault.records["ml.n7"]
+    await world.reporter.resync()
+    await world.step()
+    assert world.vault.records["ml.n7"].token
+
+
+async def test_a_neuron_that_returns_during_its_goodbye_is_active_again_at_once(world: World) -> None:
+    world.put(facts())
+    await world.step()
+    world.core.switches.slow_seconds = 0.05
+    world.remove()
+    world.reporter.tick()
+    await world.until_called(HEARTBEAT, 2)
+    world.put(facts())
+    await world.step()
+    assert world.core.rows["ml.churn"].status == "inactive"
+    await world.run(2)
+    assert world.core.rows["ml.churn"].status == "active"
+    assert world.vault.records["ml.churn"].departed_at is None
+
+
+async def test_a_neuron_that_returns_before_its_goodbye_was_heard_speaks_at_once(world: World) -> None:
+    world.put(facts())
+    await world.step()
+    world.core.switches.html = True
+    world.remove()
+    await world.run(2)
+    world.core.switches.html = False
+    world.put(facts())
+    await world.step()
+    assert len(world.beats()) == 2
+
+
+async def test_a_neuron_that_goes_while_it_registers_says_goodbye_at_once(world: World) -> None:
+    world.core.switches.slow_seconds = 0.05
+    world.put(facts())
+    world.reporter.tick()
+    await world.until_called(REGISTER)
+    world.remove()
+    await world.step()
+    await world.run(2)
+    assert [beat["status"] for beat in world.beats()] == ["active", "inactive"]
+    assert world.vault.records["ml.churn"].departed_at is not None
+
+
+async def test_a_neuron_that_can_not_be_reported_does_not_use_up_the_probes(world: World) -> None:
     world.put(facts())
     await world.step()
     world.core.switches.down = True
     await world.run(200)
-    world.vault.broken = False
-    await world.run(300)
-    assert world.vault.records["ml.churn"].token
+    world.put(*(facts(name=f"n{i}", neuron_id="n" * (101 + i)) for i in range(5)))
+    await world.run(100)
+    world.core.switches.down = False
+    await world.run(100)
+    assert world.state().ready is True
 
 
 async def test_nothing_begins_before_the_tokens_are_read(world: World) -> None:

@@ -1,5 +1,6 @@
 """A reporter with a real client, a fake core behind real HTTP, a clock that tests move, and a vault in memory."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -128,6 +129,12 @@ class World:
         """One tick, and all that it begins."""
         self.reporter.tick()
         await self.reporter.idle()
+
+    async def until_called(self, call: str, times: int = 1) -> None:
+        """Wait, for real, until the core has been called so often."""
+        async with asyncio.timeout(5):
+            while self.core.calls[call] < times:  # noqa: ASYNC110 - a poll with a deadline
+                await asyncio.sleep(0.001)
 
     async def run(self, seconds: int) -> None:
         """Ticks for so long, one a second; the first at once."""

@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 
 from .report import Key, NeuronFacts
 
-Holder = tuple[str, Key]
-"""Uid and key of the neuron that an id was last reported for."""
-
 
 @dataclass(slots=True)
 class Claims:
@@ -17,8 +14,8 @@ class Claims:
     turned_away: dict[Key, Key] = field(default_factory=dict)
 
 
-def settle(facts: Mapping[Key, NeuronFacts], holder_of: Callable[[str], Holder | None]) -> Claims:
-    """Give every id to its holder; without one to the neuron that was made first."""
+def settle(facts: Mapping[Key, NeuronFacts], holder_of: Callable[[str], Key | None]) -> Claims:
+    """Give every id to its holder, the neuron that it was last reported for, re-created or not; else to the oldest."""
     claims = Claims()
     rivals: dict[str, list[NeuronFacts]] = {}
     for each in facts.values():
@@ -32,10 +29,5 @@ def settle(facts: Mapping[Key, NeuronFacts], holder_of: Callable[[str], Holder |
     return claims
 
 
-def _rank(holder: Holder | None) -> Callable[[NeuronFacts], tuple[bool, bool, str, Key]]:
-    uid, key = holder or ("", None)
-
-    def rank(facts: NeuronFacts) -> tuple[bool, bool, str, Key]:
-        return facts.uid != uid, facts.key != key, facts.created, facts.key
-
-    return rank
+def _rank(holder: Key | None) -> Callable[[NeuronFacts], tuple[bool, str, Key]]:
+    return lambda facts: (facts.key != holder, facts.created, facts.key)

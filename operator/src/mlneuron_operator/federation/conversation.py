@@ -60,13 +60,13 @@ class Conversation:
         self._rng = rng
 
     async def take(self, step: Step, standing: Standing) -> None:
-        """Take one step."""
+        """Take one step; none when the neuron came or went since it was chosen."""
         facts = standing.facts
         if step is Step.REGISTER and facts is not None:
             await self._register(standing, facts, FederationReason.REGISTRATION_REFUSED)
         elif step is Step.HEARTBEAT and facts is not None:
             await self._report(standing, facts)
-        elif step is Step.GOODBYE:
+        elif step is Step.GOODBYE and facts is None:
             await self._goodbye(standing)
         elif step is Step.SAVE:
             await self._keep(standing)

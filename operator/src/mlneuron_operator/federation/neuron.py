@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from .claims import Holder
 from .records import TokenRecord
-from .report import NeuronFacts, health, registration, status
+from .report import Key, NeuronFacts, health, registration, status
 from .state import FederationState
 
 Look = tuple[str, str]
@@ -73,14 +72,14 @@ def next_step(standing: Standing) -> Step | None:
     return Step.SAVE if standing.unsaved else None
 
 
-def holder(standing: Standing | None) -> Holder | None:
+def holder(standing: Standing | None) -> Key | None:
     """The neuron that the id was last reported for."""
     if standing is None:
         return None
     if standing.facts is not None:
-        return standing.facts.uid, standing.facts.key
+        return standing.facts.key
     if standing.record is not None:
-        return standing.record.uid, standing.record.key
+        return standing.record.key
     return None
 
 
