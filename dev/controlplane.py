@@ -81,9 +81,10 @@ def issue_certificates(layout: Layout, address: Address) -> Pki:
     return pki
 
 
-def components(layout: Layout, address: Address, *, node: bool) -> list[Component]:
+def components(layout: Layout, address: Address, *, node: bool, controllers_qps: int = 20) -> list[Component]:
     """The three processes; with a `node` the API server also publishes itself inside the cluster."""
-    return [_etcd(layout, address), _apiserver(layout, address, node=node), _controllers(layout, address, node=node)]
+    controllers = _controllers(layout, address, node=node, qps=controllers_qps)
+    return [_etcd(layout, address), _apiserver(layout, address, node=node), controllers]
 
 
 def _etcd(layout: Layout, address: Address) -> Component:
@@ -128,7 +129,7 @@ def _apiserver(layout: Layout, address: Address, *, node: bool) -> Component:
     return Component("kube-apiserver", [str(layout.bin / "kube-apiserver"), *_flags(flags)])
 
 
-def _controllers(layout: Layout, address: Address, *, node: bool) -> Component:
+def _controllers(layout: Layout, address: Address, *, node: bool, qps: int) -> Component:
     pki = layout.view / "pki"
     kubeconfig = layout.view / "controller-manager.kubeconfig"
     flags: dict[str, object] = {
@@ -138,6 +139,8 @@ def _controllers(layout: Layout, address: Address, *, node: bool) -> Component:
         "bind-address": "127.0.0.1",
         "secure-port": address.controllers_port,
         "leader-elect": "false",
+        "kube-api-qps": qps,
+        "kube-api-burst": qps * 3 // 2,
         "use-service-account-credentials": "true",
         "root-ca-file": pki / "ca.crt",
         "service-account-private-key-file": pki / "service-account.key",
@@ -171,8 +174,10 @@ def controllers_work(kubectl: Path, kubeconfig: Path) -> bool:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Path]:
+def running(folder: Path, controllers_qps: int = 20) -> Iterator[Path]:
     """A control plane of one's own on loopback: yields the administrator's kubeconfig, then ends everything.
+
+    ``controllers_qps`` bounds the requests a second of the controllers; 20 is what Kubernetes ships.
 
     Its processes also end when the caller is killed: they hang on a pipe that the kernel closes then.
     """
@@ -181,7 +186,9 @@ def running(folder: Path) -> Iterator[Path]:
     (folder / "logs").mkdir(parents=True)
     layout, address = Layout(folder, folder, kubernetes, etcd), _loopback()
     issue_certificates(layout, address)
-    Plan(str(folder / "logs"), components(layout, address, node=False)).write(folder / "plan.json")
+    Plan(str(folder / "logs"), components(layout, address, node=False, controllers_qps=controllers_qps)).write(
+        folder / "plan.json"
+    )
     command = [sys.executable, "-m", "dev.supervisor", str(folder / "plan.json")]
     supervisor = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT, start_new_session=True)
     try:

@@ -77,7 +77,7 @@ TOOLS = {
 def ensure(name: str) -> Path:
     """The folder with a tool's programs, built first if it is not there."""
     tool = TOOLS[name]
-    with _locked(f"tool-{name}"):
+    with locked(f"tool-{name}"):
         if not all((tool.folder / program).exists() for program in tool.programs):
             _build(tool)
         _link(tool.folder)
@@ -126,7 +126,7 @@ def etcd() -> Path:
 
 def install(packages: tuple[str, ...]) -> None:
     """Install what is missing of some Debian packages; needs root and apt for that."""
-    with _locked("apt"):
+    with locked("apt"):
         missing = [package for package in packages if not _installed(package)]
         if not missing:
             return
@@ -152,7 +152,7 @@ def _installed(package: str) -> bool:
 def uv() -> Path:
     """The package manager of the workspace, in an environment of its own in the cache."""
     home = cache() / f"uv-{UV_VERSION}"
-    with _locked("uv"):
+    with locked("uv"):
         if not (home / "bin" / "uv").exists():
             with step("installing uv"):
                 shutil.rmtree(home, ignore_errors=True)
@@ -162,7 +162,7 @@ def uv() -> Path:
 
 
 @contextmanager
-def _locked(name: str) -> Iterator[None]:
+def locked(name: str) -> Iterator[None]:
     """One builder at a time, over processes: two commands may need the same tool."""
     folder = cache() / "locks"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,228 @@
+"""A real Kubernetes node on a bare Linux machine, as root, without Docker.
+
+Network, mount and PID namespaces are made by one `unshare`; ending that process ends the node and all its pods, and
+the kernel drops the mounts and the network link with it.
+"""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from dev import buildah, controlplane, nodeconfig, nodehost, tools
+from dev.controlplane import Layout
+from dev.errors import DevError, tail
+from dev.images import Image
+from dev.images import ensure as ensure_image
+from dev.paths import ROOT
+from dev.process import Recorded, child_of, run, wait_for
+from dev.progress import say, step
+from dev.supervisor import Plan
+
+# ruff: noqa: S603, S607 - every command here is fixed
+
+RECOVERY_SECONDS = 20
+START_SECONDS = 120
+_NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")
+_STORAGE_CLASS = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "kubernetes.io/host-path",
+    "volumeBindingMode": "WaitForFirstConsumer",
+    "reclaimPolicy": "Delete",
+}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node, kept under a state folder; several can run side by side, each with its own number and addresses."""
+
+    state: Path
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.state / "kubeconfig"
+
+    @property
+    def _folder(self) -> Path:
+        return self.state / "node"
+
+    @property
+    def _record(self) -> Path:
+        return self.state / "node.json"
+
+    @cached_property
+    def _kubectl(self) -> Path:
+        return tools.program("kubectl")
+
+    def kubectl(self, *arguments: str, text: str | None = None) -> str:
+        """Run kubectl as the administrator."""
+        return run([self._kubectl, f"--kubeconfig={self.kubeconfig}", *arguments], text=text)
+
+    def up(self) -> None:
+        """Make sure that it runs: a live one is kept, a half-dead or outdated one is built anew."""
+        tools.install(tools.NODE_PACKAGES)
+        if self._record.exists():
+            if self.healthy(RECOVERY_SECONDS):
+                return
+            say("  .. the node is half-dead or made by other versions: building it anew")
+            self.down()
+        self._start()
+
+    def healthy(self, seconds: float) -> bool:
+        """Whether its processes live and, after `seconds` of grace for restarts, Kubernetes says Ready."""
+        record = self._read()
+        if not record or record["versions"] != _versions() or not self._lives(record):
+            return False
+        try:
+            wait_for("the node", lambda: self._ready(record["number"]), seconds)
+        except DevError:
+            return False
+        return True
+
+    def down(self) -> None:
+        """End it and leave nothing: no process, mount, namespace, link, cgroup or file."""
+        record = self._read()
+        for pid, started in record.get("processes", []):
+            Recorded(pid, started).end()
+        if record:
+            nodehost.drop_link(record["number"])
+            nodehost.drop_cgroups(record["number"])
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self.kubeconfig.unlink(missing_ok=True)
+        self._record.unlink(missing_ok=True)
+
+    def load(self, images: Iterable[Image]) -> None:
+        """Build what changed and import what the node does not have."""
+        present = self._in_node("ctr", "-n", "k8s.io", "images", "list", "-q").split()
+        for image in images:
+            archive = ensure_image(image)
+            if image.reference not in present:
+                with step(f"loading {image.alias} into the node"):
+                    self._import(archive)
+                    self._in_node("ctr", "-n", "k8s.io", "images", "tag", "--force", image.reference, image.alias)
+
+    def advertise_gpus(self, count: int) -> None:
+        """Claim GPUs that are not there: pods that request them are scheduled and run."""
+        patch = [{"op": "add", "path": "/status/capacity/nvidia.com~1gpu", "value": str(count)}]
+        self.kubectl(
+            "patch", "node", nodeconfig.NODE_NAME, "--subresource=status", "--type=json", "-p", json.dumps(patch)
+        )
+
+    def _start(self) -> None:
+        programs, coredns = tools.ensure("kubernetes"), tools.ensure("coredns")
+        pause = buildah.pause_archive()
+        with tools.locked("node-number"), step("starting the node"):
+            number = nodehost.free_number()
+            self._write(number, programs)
+            self._save(number, [])
+            process = self._launch(number, programs, coredns)
+        with step("waiting for Kubernetes to be ready"):
+            self._await(number, process, pause)
+
+    def _write(self, number: int, programs: Path) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        (self._folder / "logs").mkdir(parents=True)
+        layout = Layout(self._folder, nodeconfig.STATE, nodeconfig.BIN, Path("/usr/bin/etcd"))
+        components = nodeconfig.write(layout, nodehost.address(number), nodehost.cgroup(number))
+        Plan(str(nodeconfig.STATE / "logs"), components, ["/tmp/hostpath_pv"]).write(self._folder / "plan.json")  # noqa: S108 - the node's own /tmp
+        shutil.copy(self._folder / "kubeconfig", self.kubeconfig)
+
+    def _launch(self, number: int, programs: Path, coredns: Path) -> "subprocess.Popen[bytes]":
+        """Start PID 1 in its namespaces and, once its network is there, let it go on."""
+        nodehost.make_cgroups(number)
+        init = (sys.executable, "-m", "dev.nodeinit", self._folder, programs, coredns)
+        with (self._folder / "logs" / "init.log").open("ab") as log:
+            process = subprocess.Popen(
+                ["unshare", *_NAMESPACES, *init],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=ROOT, start_new_session=True,
+            )  # fmt: skip
+        wait_for("the node's first process", lambda: child_of(process.pid) is not None, 10, interval=0.05)
+        inside = child_of(process.pid)
+        assert inside is not None  # noqa: S101 - just waited for
+        self._save(number, [Recorded.of(process.pid), Recorded.of(inside)])
+        nodehost.connect(number, inside)
+        assert process.stdin is not None  # noqa: S101 - a pipe, as asked
+        process.stdin.write(b"go\n")
+        process.stdin.close()
+        return process
+
+    def _await(self, number: int, process: "subprocess.Popen[bytes]", pause: Path) -> None:
+        try:
+            wait_for("containerd", self._containerd_answers, START_SECONDS)
+            self._import(pause)
+            wait_for("Kubernetes", lambda: process.poll() is not None or self._ready(number), START_SECONDS)
+            if process.poll() is not None:
+                raise DevError("the node's first process ended")
+            self.kubectl("apply", "-f", "-", text=json.dumps(_STORAGE_CLASS))
+        except DevError as error:
+            logs = sorted((self._folder / "logs").glob("*.log"))
+            raise DevError("\n".join([str(error), *(tail(log, 4) for log in logs)])) from error
+
+    def _ready(self, number: int) -> bool:
+        address = nodehost.address(number)
+        layout = Layout(self._folder, nodeconfig.STATE, nodeconfig.BIN, Path("/usr/bin/etcd"))
+        if not controlplane.ready(layout, address) or not controlplane.controllers_work(self._kubectl, self.kubeconfig):
+            return False
+        path = '{.status.conditions[?(@.type=="Ready")].status}'
+        try:
+            said = self.kubectl("get", "node", nodeconfig.NODE_NAME, "-o", f"jsonpath={path}")
+        except DevError:
+            return False
+        return said == "True" and _listens(address.host, 53)
+
+    def _containerd_answers(self) -> bool:
+        try:
+            self._in_node("ctr", "version")
+        except DevError:
+            return False
+        return True
+
+    def _import(self, archive: Path) -> None:
+        with archive.open("rb") as content:
+            command = [*self._enter(), "ctr", "-n", "k8s.io", "images", "import", "-"]
+            result = subprocess.run(command, check=False, stdin=content, capture_output=True, text=True)
+        if result.returncode:
+            raise DevError(f"loading {archive.name} failed:\n{result.stderr}")
+
+    def _in_node(self, *command: str) -> str:
+        return run([*self._enter(), *command])
+
+    def _enter(self) -> list[str]:
+        inside = self._read()["processes"][1][0]
+        return ["nsenter", "--target", str(inside), "--mount", "--net"]
+
+    def _lives(self, record: dict[str, object]) -> bool:
+        processes = record["processes"]
+        assert isinstance(processes, list)  # noqa: S101 - as saved
+        return bool(processes) and all(Recorded(pid, started).alive() for pid, started in processes)
+
+    def _read(self) -> dict:  # type: ignore[type-arg]  # JSON of our own
+        try:
+            return dict(json.loads(self._record.read_text()))
+        except (OSError, ValueError):
+            return {}
+
+    def _save(self, number: int, processes: list[Recorded]) -> None:
+        kept = [(process.pid, process.started) for process in processes]
+        self._record.write_text(json.dumps({"number": number, "processes": kept, "versions": _versions()}))
+
+
+def _versions() -> list[str]:
+    """What a node is made of: another build of it is another node."""
+    return [tools.TOOLS[name].folder.name for name in ("kubernetes", "coredns")]
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
