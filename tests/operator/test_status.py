@@ -1,5 +1,6 @@
 """The whole status, as a table of situations: what a person and Argo CD are told."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -196,6 +197,15 @@ def test_the_cores_word_is_a_condition_and_an_entry() -> None:
         "registered": True,
         "lastHeartbeat": "2026-11-24T12:00:00Z",
     }
+
+
+@pytest.mark.parametrize(("later", "written"), [(60, False), (299, False), (301, True), (-3600, True)])
+def test_a_heartbeat_alone_is_written_only_when_it_moved_by_minutes(later: float, written: bool) -> None:
+    situation = Situation(neuron(), observed(settled(), pod(ready=True)))
+    before = status(situation, Told(federated=True, federation=HEARD))
+    moved = replace(HEARD, last_heartbeat=(HEARD.last_heartbeat or 0) + later)
+    after = status(situation, Told(federated=True, federation=moved), before)
+    assert (after != before) is written
 
 
 def test_a_neuron_that_is_not_to_be_reported_says_nothing_of_the_core() -> None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Settings:
         namespaces = env.get("MLNEURON_WATCH_NAMESPACES", "")
         return cls(
             images=images,
-            federation_url=env.get("MLNEURON_FEDERATION_URL", "").rstrip("/"),
+            federation_url=_url(env.get("MLNEURON_FEDERATION_URL", "")),
             namespace=env.get("MLNEURON_NAMESPACE", defaults.namespace),
             identity=env.get("MLNEURON_POD_NAME") or f"{defaults.identity}-{os.getpid()}",
             lease_name=env.get("MLNEURON_LEASE_NAME", defaults.lease_name),
@@ -75,6 +76,14 @@ def _number(env: Mapping[str, str], name: str, default: float) -> float:
     if value <= 0:
         raise ValueError(f"{name} is {text!r}: write a number above 0")
     return value
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc):
+        shown = "a URL with a user in it" if "@" in text else repr(text)
+        raise ValueError(f"MLNEURON_FEDERATION_URL is {shown}: write http://HOST[:PORT] or https://HOST[:PORT]")
+    return text.rstrip("/")
 
 
 def _level(text: str) -> str:

@@ -9,7 +9,7 @@ from .api.names import PRIMARY, selector_labels
 from .api.status import RUNTIME_REASONS, ConditionType, Reason
 from .conditions import ConditionStatus, Draft, settle
 from .desired.access import url
-from .federation.state import FederationReason, FederationState
+from .federation.state import REFRESH_SECONDS, FederationReason, FederationState
 from .health import NOTHING_SERVES, Health, Sample, health_of
 from .observation import is_ready
 from .verdict import Situation, Verdict, verdict
@@ -133,15 +133,25 @@ def _written(health: Health) -> Object:
 
 
 def _entry(told: Told, previous: Object) -> Object | None:
-    state = told.federation
+    state, known = told.federation, previous.get("federation")
     if not told.federated:
         return None
     if state is None:
-        return previous.get("federation")
+        return known
     entry: Object = {"neuronId": state.neuron_id, "registered": state.registered}
     if state.last_heartbeat is not None:
         entry["lastHeartbeat"] = rfc3339(state.last_heartbeat)
-    return entry
+    return known if known and _same_but_for_minutes(entry, known) else entry
+
+
+def _same_but_for_minutes(entry: Object, known: Object) -> bool:
+    """Whether only the heartbeat moved, and not far enough to be worth a write; after a restart as well."""
+    if {**entry, "lastHeartbeat": 0} != {**known, "lastHeartbeat": 0}:
+        return False
+    now, before = entry.get("lastHeartbeat"), known.get("lastHeartbeat")
+    if now is None or before is None:
+        return bool(now == before)
+    return 0 <= (datetime.fromisoformat(now) - datetime.fromisoformat(before)).total_seconds() < REFRESH_SECONDS
 
 
 def rfc3339(seconds: float) -> str:

@@ -1,0 +1,1 @@
+"""What a thousand neurons cost the operator, and what a restart costs."""
