@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from dev import controlplane, tools
+from dev import cluster, controlplane, images, quickstart, tools
 from dev.errors import DevError
-from dev.paths import ROOT
+from dev.paths import ROOT, state
 
 
 def main() -> int:
@@ -27,6 +27,16 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("tools", help="build the programs into the cache")
     build.add_argument("name", nargs="*", help=f"of {', '.join(tools.TOOLS)}; by default what the bare node needs")
     build.set_defaults(run=_tools)
+    up = commands.add_parser("up", help="cluster, images, operator, the iris example")
+    up.set_defaults(run=lambda _: quickstart.up(cluster.choose(state())))
+    down = commands.add_parser("down", help="end the cluster and leave nothing of it")
+    down.set_defaults(run=lambda _: cluster.end(cluster.choose(state())))
+    built = commands.add_parser("images", help="build the images: operator and runtime, or with `gpu` the GPU one too")
+    built.add_argument("more", nargs="*", help="gpu: the GPU image as well (5 GB)")
+    built.set_defaults(run=_images)
+    gpus = commands.add_parser("gpus", help="let the cluster's nodes claim GPUs that they do not have")
+    gpus.add_argument("count", nargs="?", type=int, default=4)
+    gpus.set_defaults(run=lambda a: cluster.choose(state()).advertise_gpus(a.count))
     alone = commands.add_parser("controlplane", help="run a command (or wait) with a control plane on loopback")
     alone.add_argument("--state", type=Path, default=ROOT / ".dev" / "controlplane")
     alone.add_argument("command", nargs=argparse.REMAINDER)
@@ -37,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
 def _tools(arguments: argparse.Namespace) -> None:
     for name in arguments.name or ("kubernetes", "helm", "coredns", "kubeconform"):
         tools.ensure(name)
+
+
+def _images(arguments: argparse.Namespace) -> None:
+    for image in (images.OPERATOR, images.RUNTIME, *([images.RUNTIME_GPU] if arguments.more else [])):
+        images.ensure(image)
+        print(image.reference)
 
 
 if __name__ == "__main__":

@@ -209,11 +209,11 @@ def _await_start(layout: Layout, address: Address, supervisor: "subprocess.Popen
 
 
 def _loopback() -> Address:
-    api, etcd, etcd_peer, controllers = _free_ports(4)
+    api, etcd, etcd_peer, controllers = free_ports(4)
     return Address("127.0.0.1", api, etcd, etcd_peer, controllers)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports free at this moment, distinct because all are held until all are known."""
     sockets = [socket.socket() for _ in range(count)]
     try:

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from dev import buildah, controlplane, nodeconfig, nodehost, tools
+from dev.cluster import Cluster
 from dev.controlplane import Layout
 from dev.errors import DevError, tail
 from dev.images import Image
@@ -40,15 +40,18 @@ _STORAGE_CLASS = {
 
 
 @dataclass(frozen=True)
-class Node:
+class Node(Cluster):
     """One node, kept under a state folder; several can run side by side, each with its own number and addresses."""
 
-    state: Path
+    @property
+    def direct(self) -> bool:
+        """Routes lead from the machine to Services and pods."""
+        return True
 
     @property
-    def kubeconfig(self) -> Path:
-        """The administrator's kubeconfig."""
-        return self.state / "kubeconfig"
+    def outside(self) -> str:
+        """The machine's address as pods reach it: where a test's own server listens."""
+        return nodehost.outside(self._read()["number"])
 
     @property
     def _folder(self) -> Path:
@@ -57,14 +60,6 @@ class Node:
     @property
     def _record(self) -> Path:
         return self.state / "node.json"
-
-    @cached_property
-    def _kubectl(self) -> Path:
-        return tools.program("kubectl")
-
-    def kubectl(self, *arguments: str, text: str | None = None) -> str:
-        """Run kubectl as the administrator."""
-        return run([self._kubectl, f"--kubeconfig={self.kubeconfig}", *arguments], text=text)
 
     def up(self) -> None:
         """Make sure that it runs: a live one is kept, a half-dead or outdated one is built anew."""
@@ -108,13 +103,6 @@ class Node:
                 with step(f"loading {image.alias} into the node"):
                     self._import(archive)
                     self._in_node("ctr", "-n", "k8s.io", "images", "tag", "--force", image.reference, image.alias)
-
-    def advertise_gpus(self, count: int) -> None:
-        """Claim GPUs that are not there: pods that request them are scheduled and run."""
-        patch = [{"op": "add", "path": "/status/capacity/nvidia.com~1gpu", "value": str(count)}]
-        self.kubectl(
-            "patch", "node", nodeconfig.NODE_NAME, "--subresource=status", "--type=json", "-p", json.dumps(patch)
-        )
 
     def _start(self) -> None:
         programs, coredns = tools.ensure("kubernetes"), tools.ensure("coredns")
@@ -169,7 +157,9 @@ class Node:
     def _ready(self, number: int) -> bool:
         address = nodehost.address(number)
         layout = Layout(self._folder, nodeconfig.STATE, nodeconfig.BIN, Path("/usr/bin/etcd"))
-        if not controlplane.ready(layout, address) or not controlplane.controllers_work(self._kubectl, self.kubeconfig):
+        if not controlplane.ready(layout, address) or not controlplane.controllers_work(
+            tools.program("kubectl"), self.kubeconfig
+        ):
             return False
         path = '{.status.conditions[?(@.type=="Ready")].status}'
         try:
