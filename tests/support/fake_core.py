@@ -155,6 +155,7 @@ class FakeCore:
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self.switches.down and request.transport is not None:
             request.transport.abort()
+            return html(request, 503)  # to nobody
         if self.switches.html:
             return html(request, 200)
         try:
