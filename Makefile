@@ -21,3 +21,32 @@ tools: ## Build Kubernetes, CoreDNS, helm and kubeconform into the cache
 .PHONY: images
 images: ## Build the operator's and the runtime's image (GPU=1: the GPU image as well)
 	@$(DEV) images $(if $(GPU),gpu)
+
+.PHONY: sync
+sync: ## Make .venv as uv.lock says
+	@$(DEV) sync
+
+.PHONY: test
+test: sync ## Run all tests: unit, contract, a real API server, a real node (TESTS=path: only those)
+	@.venv/bin/pytest $(TESTS)
+
+.PHONY: unit
+unit: sync ## Run the tests that need no cluster
+	@.venv/bin/pytest -m "not integration and not e2e"
+
+.PHONY: check
+check: sync ## Lint, types, layers, generated files, the chart
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/python -m mlneuron_operator.api.crd --check
+	@.venv/bin/pytest -q tests/chart
+
+.PHONY: crds
+crds: sync ## Write crds/, the chart's copy and the reference page anew from the models
+	@.venv/bin/python -m mlneuron_operator.api.crd --write
+
+.PHONY: bench-operator
+bench-operator: sync ## Measure the operator with 1,000 and 3,000 neurons on a real API server (about 10 minutes)
+	@.venv/bin/python -m bench.operator

@@ -27,6 +27,8 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("tools", help="build the programs into the cache")
     build.add_argument("name", nargs="*", help=f"of {', '.join(tools.TOOLS)}; by default what the bare node needs")
     build.set_defaults(run=_tools)
+    sync = commands.add_parser("sync", help="make .venv as uv.lock says")
+    sync.set_defaults(run=lambda _: tools.sync())
     up = commands.add_parser("up", help="cluster, images, operator, the iris example")
     up.set_defaults(run=lambda _: quickstart.up(cluster.choose(state())))
     down = commands.add_parser("down", help="end the cluster and leave nothing of it")

@@ -149,6 +149,12 @@ def _installed(package: str) -> bool:
         return False
 
 
+def sync() -> None:
+    """The development environment, exactly as locked, on the machine's own Python."""
+    command = [str(uv()), "sync", "--locked", "--quiet"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"}, check=True)
+
+
 def uv() -> Path:
     """The package manager of the workspace, in an environment of its own in the cache."""
     home = cache() / f"uv-{UV_VERSION}"
