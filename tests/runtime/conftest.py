@@ -55,7 +55,7 @@ async def serving(
     **changes: dict[str, Any],
 ) -> AsyncIterator[Neuron]:
     """Open for requests; `changes` go into the config's sections."""
-    config = msgspec.convert(config_for(Path("m.joblib"), **changes), Config)
+    config = msgspec.convert(config_for(Path("m.joblib"), "sklearn", **changes), Config)
     plane = DataPlane(config, clock=clock)
     served = Served("churn", "1.0.0", "sklearn", "ab" * 32, InlineModel(answer, Signature(features)), 1.7e9)
     plane.serve(served)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,14 @@ async def until(condition: Callable[[], bool], seconds: float = DEADLINE) -> Non
     while not condition():
         assert time.monotonic() < deadline, "the condition never held"
         await asyncio.sleep(0.001)
+
+
+async def until_asked(condition: Callable[[], Awaitable[bool]], seconds: float = DEADLINE) -> None:
+    """Poll until the answer is yes."""
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        assert time.monotonic() < deadline, "the condition never held"
+        await asyncio.sleep(0.01)
 
 
 @dataclass
@@ -136,7 +144,7 @@ def environment(folder: Path) -> dict[str, str]:
 def runtime(folder: Path, *arguments: str, **variables: str) -> Iterator[Process]:
     """`mlneuron-runtime ARGUMENTS` as a process, ended at the end whatever happened."""
     command = [sys.executable, "-m", "mlneuron_runtime", *arguments]
-    with subprocess.Popen(  # noqa: S603  # our own program
+    with subprocess.Popen(  # our own program
         command,
         env={**environment(folder), **variables},
         stdout=subprocess.PIPE,

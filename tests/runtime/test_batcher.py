@@ -42,9 +42,7 @@ def values(pieces: list[Piece]) -> list[Any]:
     told: list[Any] = []
     for piece in pieces:
         outcome = piece.outcome
-        told += (
-            [type(outcome.error)] * piece.size if isinstance(outcome, Failure) else outcome.values.tolist()
-        )
+        told += [type(outcome.error)] * piece.size if isinstance(outcome, Failure) else outcome.values.tolist()
     return told
 
 

@@ -10,18 +10,14 @@ from mlneuron_runtime.failure import EXIT_CODE, Fatal, Reason, public, report
 def test_the_failure_is_written_as_one_json_line(tmp_path: Path) -> None:
     said: list[tuple[str, str]] = []
     log = tmp_path / "termination-log"
-    code = report(
-        Fatal(Reason.MODEL_NOT_FOUND, "spec.model.uri: gone;\n correct it"), log, lambda *it: said.append(it)
-    )
+    code = report(Fatal(Reason.MODEL_NOT_FOUND, "spec.model.uri: gone;\n correct it"), log, lambda *it: said.append(it))
     assert code == EXIT_CODE == 78
     assert log.read_text() == '{"reason": "ModelNotFound", "message": "spec.model.uri: gone; correct it"}\n'
     assert said == [("ModelNotFound", "spec.model.uri: gone; correct it")]
 
 
 def test_a_log_that_cannot_be_written_does_not_hide_the_failure(tmp_path: Path) -> None:
-    assert (
-        report(Fatal(Reason.CONFIG_INVALID, "bad"), tmp_path / "no" / "folder", lambda *_: None) == EXIT_CODE
-    )
+    assert report(Fatal(Reason.CONFIG_INVALID, "bad"), tmp_path / "no" / "folder", lambda *_: None) == EXIT_CODE
 
 
 def test_an_endless_message_still_fits_the_kubelets_limit(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ PARSE = "from mlneuron_runtime import __main__"
 
 def imported(folder: Path, program: str, *arguments: str) -> set[str]:
     script = program + "\nimport sys\nprint('\\n'.join(sys.modules))"
-    done = subprocess.run(  # noqa: S603  # our own program
+    done = subprocess.run(  # our own program
         [sys.executable, "-c", script, *arguments],
         env=environment(folder),
         capture_output=True,
@@ -53,9 +53,7 @@ def test_an_sklearn_neuron_imports_no_other_framework(tmp_path: Path, model: Pat
 
 
 def test_fetch_imports_neither_numpy_nor_a_web_server(tmp_path: Path) -> None:
-    assert imported(tmp_path, FETCH).isdisjoint(
-        {"numpy", "starlette", "uvicorn", "sklearn", "prometheus_client"}
-    )
+    assert imported(tmp_path, FETCH).isdisjoint({"numpy", "starlette", "uvicorn", "sklearn", "prometheus_client"})
 
 
 def test_the_command_line_leaves_numpy_for_after_the_thread_limits(tmp_path: Path) -> None:

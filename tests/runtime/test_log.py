@@ -29,7 +29,7 @@ log.fatal("ConfigInvalid", "spec.model.uri: wrong")
 
 
 def test_everything_logged_is_a_json_line(tmp_path: Path) -> None:
-    done = subprocess.run(  # noqa: S603  # our own program
+    done = subprocess.run(  # our own program
         [sys.executable, "-c", PROGRAM], env=environment(tmp_path), capture_output=True, text=True, check=True
     )
     assert done.stderr == ""

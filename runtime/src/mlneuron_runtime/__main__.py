@@ -46,22 +46,14 @@ def parser() -> argparse.ArgumentParser:
     commands = argparse.ArgumentParser(prog="mlneuron-runtime", description="Serve one model over HTTP.")
     chosen = commands.add_subparsers(dest="command", required=True)
     serve = chosen.add_parser("serve", help="serve a model file, or what a config names")
-    serve.add_argument(
-        "path", nargs="?", type=Path, metavar="PATH", help="a model file; without one, --config is read"
-    )
-    serve.add_argument(
-        "--config", type=Path, default=CONFIG, help=f"the operator's config.json (default {CONFIG})"
-    )
+    serve.add_argument("path", nargs="?", type=Path, metavar="PATH", help="a model file; without one, --config is read")
+    serve.add_argument("--config", type=Path, default=CONFIG, help=f"the operator's config.json (default {CONFIG})")
     serve.add_argument("--framework", choices=get_args(Framework), help="for PATH; default: by its extension")
     serve.add_argument("--host", help="default 127.0.0.1 for PATH, else 0.0.0.0")
     serve.add_argument("--port", type=int, default=8080, help="predictions and probes (default 8080, 0: any)")
-    serve.add_argument(
-        "--metrics-port", type=int, default=9090, help="/metrics and /stats (default 9090, 0: any)"
-    )
+    serve.add_argument("--metrics-port", type=int, default=9090, help="/metrics and /stats (default 9090, 0: any)")
     fetch = chosen.add_parser("fetch", help="download the model that a config names")
-    fetch.add_argument(
-        "--config", type=Path, default=CONFIG, help=f"the operator's config.json (default {CONFIG})"
-    )
+    fetch.add_argument("--config", type=Path, default=CONFIG, help=f"the operator's config.json (default {CONFIG})")
     return commands
 
 

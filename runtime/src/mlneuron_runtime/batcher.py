@@ -144,10 +144,8 @@ class Batcher:
         """
         while True:
             try:
-                if until is None:
-                    job = self._inbox.get()
-                else:
-                    job = self._inbox.get(timeout=max(0.0, until - self.clock()))
+                wait = None if until is None else max(0.0, until - self.clock())
+                job = self._inbox.get(timeout=wait)
             except Empty:
                 return None
             if job is None:

@@ -79,9 +79,7 @@ class DataPlane:
 
     def serve(self, served: Served) -> None:
         """Open for requests with a model that is loaded and warm. Called on the event loop."""
-        self._batcher = Batcher(
-            served.model.predict, self.config.batching, self.telemetry.called_model, self.clock
-        )
+        self._batcher = Batcher(served.model.predict, self.config.batching, self.telemetry.called_model, self.clock)
         self._batcher.start()
         self.telemetry.metrics.serve(served.name, served.version, served.framework, served.sha256)
         self._served = served

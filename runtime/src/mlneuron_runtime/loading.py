@@ -70,8 +70,7 @@ def digest_of(source: ModelSource) -> str:
     except OSError as error:
         raise Fatal(
             Reason.MODEL_LOAD_FAILED,
-            f"spec.model.uri: {source.path} cannot be read ({error.strerror}); name a file that uid 65532 "
-            "may read",
+            f"spec.model.uri: {source.path} cannot be read ({error.strerror}); name a file that uid 65532 may read",
         ) from error
 
 

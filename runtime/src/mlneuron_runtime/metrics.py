@@ -51,20 +51,12 @@ class Metrics:
         self.successes = self._outcomes.labels("success")
         self.client_errors = self._outcomes.labels("client_error")
         self.server_errors = self._outcomes.labels("server_error")
-        self.errors = Counter(
-            "mlneuron_errors", "Requests refused or failed, by reason", ["reason"], registry=registry
-        )
-        predictions = Counter(
-            "mlneuron_predictions", "Rows predicted, by outcome", ["outcome"], registry=registry
-        )
+        self.errors = Counter("mlneuron_errors", "Requests refused or failed, by reason", ["reason"], registry=registry)
+        predictions = Counter("mlneuron_predictions", "Rows predicted, by outcome", ["outcome"], registry=registry)
         self.predicted, self.failed = predictions.labels("success"), predictions.labels("failure")
         self.in_flight = Gauge("mlneuron_requests_in_flight", "Requests being worked on", registry=registry)
-        self.queue_depth = Gauge(
-            "mlneuron_queue_depth", "Requests that wait for the model", registry=registry
-        )
-        self.batch_rows = Histogram(
-            "mlneuron_batch_rows", "Rows in one model call", buckets=ROWS, registry=registry
-        )
+        self.queue_depth = Gauge("mlneuron_queue_depth", "Requests that wait for the model", registry=registry)
+        self.batch_rows = Histogram("mlneuron_batch_rows", "Rows in one model call", buckets=ROWS, registry=registry)
         self.model_seconds = Histogram(
             "mlneuron_model_call_seconds", "Time of one model call, without the queue", buckets=SECONDS,
             registry=registry,
@@ -82,9 +74,7 @@ class Metrics:
         self._info.labels(name, version, framework, sha256).set(1)
         self.active_models.set(1)
 
-    def watch(
-        self, ready: Callable[[], bool], queue_depth: Callable[[], int], in_flight: Callable[[], int]
-    ) -> None:
+    def watch(self, ready: Callable[[], bool], queue_depth: Callable[[], int], in_flight: Callable[[], int]) -> None:
         """Gauges that are asked when they are scraped."""
         self.ready.set_function(ready)
         self.queue_depth.set_function(queue_depth)

@@ -77,8 +77,7 @@ async def _serve(
     servers = [_Server(config_of(app)) for app in (serving_app(plane), telemetry_app(plane, started_at))]
     log.info("listening", port=sockets[0].getsockname()[1], metrics_port=sockets[1].getsockname()[1])
     running = [
-        asyncio.create_task(server.serve(sockets=[listener]))
-        for server, listener in zip(servers, sockets, strict=True)
+        asyncio.create_task(server.serve(sockets=[listener])) for server, listener in zip(servers, sockets, strict=True)
     ]
     asked = asyncio.create_task(stop.asked.wait())
     load = in_thread(lambda: loading.load(config.model, options.image, options.threads))

@@ -107,9 +107,7 @@ def read_config(path: Path) -> Config:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Config)
     except OSError as error:
-        raise Fatal(
-            Reason.CONFIG_INVALID, f"{path}: cannot be read ({error.strerror}); mount the config"
-        ) from error
+        raise Fatal(Reason.CONFIG_INVALID, f"{path}: cannot be read ({error.strerror}); mount the config") from error
     except msgspec.DecodeError as error:
         raise Fatal(Reason.CONFIG_INVALID, f"{path}: {error}; correct the key in the config") from error
 

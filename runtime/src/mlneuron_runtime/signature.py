@@ -60,9 +60,7 @@ class Signature:
     def rows(self, batch: object, field: str = "batch_features") -> Rows:
         """Many rows; a bad one is told in `faults`, and only a batch that is no batch at all raises."""
         if not isinstance(batch, list):
-            raise InvalidInput(
-                field, f"{field} is {kind(batch)}; send an array of rows, each {self._wanted()}", batch
-            )
+            raise InvalidInput(field, f"{field} is {kind(batch)}; send an array of rows, each {self._wanted()}", batch)
         if not batch:
             raise InvalidInput(field, f"{field} is empty; send at least one row, each {self._wanted()}")
         if len(batch) > MAX_ROWS:
@@ -81,9 +79,7 @@ class Signature:
         if not isinstance(features, list):
             raise InvalidInput(field, f"{field} is {kind(features)}; send {self._wanted()}", features)
         if not features or len(features) != (self.features or len(features)):
-            raise InvalidInput(
-                field, f"{field} has {len(features)} values; send {self._wanted()}", len(features)
-            )
+            raise InvalidInput(field, f"{field} has {len(features)} values; send {self._wanted()}", len(features))
         try:
             values = np.frombuffer(array("d", features))
         except (TypeError, OverflowError):

@@ -69,7 +69,7 @@ WITHOUT_CONFIDENCE: list[Any] = [
 ]
 
 
-class Contrary(LogisticRegression):
+class Contrary(LogisticRegression):  # type: ignore[misc]  # sklearn has no types
     """A user's subclass, whose prediction is not the most probable class."""
 
     def predict(self, X: Any) -> Any:
@@ -90,12 +90,8 @@ def test_one_pass_gives_what_predict_and_predict_proba_say(data: Data, estimator
     np.testing.assert_allclose(predicted.confidence, fitted.predict_proba(data.rows).max(axis=1))
 
 
-@pytest.mark.parametrize(
-    "estimator", [*ASKED_TWICE, Contrary(max_iter=500)], ids=lambda it: type(it).__name__
-)
-def test_a_classifier_that_may_disagree_with_its_probabilities_is_believed(
-    data: Data, estimator: Any
-) -> None:
+@pytest.mark.parametrize("estimator", [*ASKED_TWICE, Contrary(max_iter=500)], ids=lambda it: type(it).__name__)
+def test_a_classifier_that_may_disagree_with_its_probabilities_is_believed(data: Data, estimator: Any) -> None:
     fitted = estimator.fit(data.rows, data.words)
     predicted = model(fitted).predict(data.rows)
     assert predicted.values.tolist() == fitted.predict(data.rows).tolist()
@@ -196,17 +192,13 @@ def broken(path: Path, content: bytes) -> Fatal:
         (pickle.dumps(LogisticRegression())[:-20], "a pickle"),
     ],
 )
-def test_a_file_that_is_no_pickle_is_told_by_what_it_looks_like(
-    tmp_path: Path, content: bytes, told: str
-) -> None:
+def test_a_file_that_is_no_pickle_is_told_by_what_it_looks_like(tmp_path: Path, content: bytes, told: str) -> None:
     assert told in broken(tmp_path / "m.joblib", content).message
 
 
 def test_a_missing_module_is_named_with_the_image(tmp_path: Path) -> None:
     failure = broken(tmp_path / "m.joblib", b"cno_such_module\nModel\n.")
-    assert (
-        "needs the Python module 'no_such_module', which registry.test/mlneuron-runtime:1" in failure.message
-    )
+    assert "needs the Python module 'no_such_module', which registry.test/mlneuron-runtime:1" in failure.message
 
 
 def test_a_missing_class_is_named(tmp_path: Path) -> None:

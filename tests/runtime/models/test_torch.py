@@ -14,9 +14,7 @@ torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
 from mlneuron_runtime.models import torch as loader  # noqa: E402  # after the skip
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.torch.jit:FutureWarning", "ignore:.torch.jit:DeprecationWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore:.torch.jit:DeprecationWarning")
 
 IMAGE = "registry.test/mlneuron-runtime:1"
 ROWS = np.random.default_rng(3).normal(size=(11, 4))
@@ -56,9 +54,7 @@ def test_one_output_is_a_number_a_row(tmp_path: Path, save: Any) -> None:
 
 
 @pytest.mark.parametrize("save", [scripted, exported])
-def test_several_outputs_are_a_list_a_row_since_nothing_says_they_are_logits(
-    tmp_path: Path, save: Any
-) -> None:
+def test_several_outputs_are_a_list_a_row_since_nothing_says_they_are_logits(tmp_path: Path, save: Any) -> None:
     module = network(3)
     predicted = save(module, tmp_path / "m.pt2").predict(ROWS)
     np.testing.assert_allclose(predicted.values, answers(module), rtol=1e-5)

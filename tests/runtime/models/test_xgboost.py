@@ -26,19 +26,15 @@ def loaded(booster: Any, path: Path) -> Any:
 
 
 @pytest.mark.parametrize("extension", ["json", "ubj", "model"])
-def test_a_binary_classifier_answers_the_class_and_its_probability(
-    data: Data, tmp_path: Path, extension: str
-) -> None:
+def test_a_binary_classifier_answers_the_class_and_its_probability(data: Data, tmp_path: Path, extension: str) -> None:
     booster = trained(data, data.binary, objective="binary:logistic")
     path = tmp_path / f"m.{extension}"
     booster.save_model(tmp_path / "saved.ubj")
     (tmp_path / "saved.ubj").rename(path) if extension == "model" else booster.save_model(path)
-    predicted = loader.load(path, IMAGE).predict(data.rows)
+    predicted: Any = loader.load(path, IMAGE).predict(data.rows)
     probabilities = booster.predict(xgboost.DMatrix(data.rows))
     assert predicted.values.tolist() == (probabilities > 0.5).astype(int).tolist()
-    np.testing.assert_allclose(
-        predicted.confidence, np.where(probabilities > 0.5, probabilities, 1 - probabilities)
-    )
+    np.testing.assert_allclose(predicted.confidence, np.where(probabilities > 0.5, probabilities, 1 - probabilities))
 
 
 def test_log_odds_answer_as_their_logistic_twin(data: Data, tmp_path: Path) -> None:
@@ -53,9 +49,9 @@ def test_log_odds_answer_as_their_logistic_twin(data: Data, tmp_path: Path) -> N
 def test_a_classifier_of_three_answers_class_and_probability_in_one_pass(
     data: Data, tmp_path: Path, objective: str
 ) -> None:
-    predicted = loaded(
-        trained(data, data.three, objective=objective, num_class=3), tmp_path / "m.json"
-    ).predict(data.rows)
+    predicted = loaded(trained(data, data.three, objective=objective, num_class=3), tmp_path / "m.json").predict(
+        data.rows
+    )
     twin = trained(data, data.three, objective="multi:softprob", num_class=3)
     probabilities = twin.predict(xgboost.DMatrix(data.rows))
     assert predicted.values.tolist() == probabilities.argmax(axis=1).tolist()
@@ -82,17 +78,13 @@ def test_several_targets_are_a_list_a_row(data: Data, tmp_path: Path) -> None:
     numbers = loaded(trained(data, data.rows[:, :2]), tmp_path / "n.json").predict(data.rows[:3])
     assert numbers.values.shape == (3, 2)
     labels = np.stack([data.binary, 1 - data.binary], axis=1)
-    several = loaded(trained(data, labels, objective="binary:logistic"), tmp_path / "l.json").predict(
-        data.rows
-    )
+    several = loaded(trained(data, labels, objective="binary:logistic"), tmp_path / "l.json").predict(data.rows)
     assert several.values.tolist() == labels.tolist()
     assert several.confidence is None
 
 
 def test_hinge_has_no_confidence(data: Data, tmp_path: Path) -> None:
-    predicted = loaded(trained(data, data.binary, objective="binary:hinge"), tmp_path / "m.json").predict(
-        data.rows
-    )
+    predicted = loaded(trained(data, data.binary, objective="binary:hinge"), tmp_path / "m.json").predict(data.rows)
     assert set(predicted.values.tolist()) == {0, 1}
     assert predicted.confidence is None
 

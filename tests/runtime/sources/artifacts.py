@@ -26,9 +26,7 @@ def artifacts() -> Iterator[Artifacts]:
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            shared.asked.append(
-                {name.lower(): value for name, value in self.headers.items()} | {"path": self.path}
-            )
+            shared.asked.append({name.lower(): value for name, value in self.headers.items()} | {"path": self.path})
             todo = shared.script.pop(0) if shared.script else self.path.strip("/").partition("?")[0]
             getattr(self, f"answer_{todo}", lambda: self.answer_status(todo))()
 

@@ -124,9 +124,7 @@ def test_a_name_that_does_not_resolve_is_told(path: Path) -> None:
         ("400", Reason.MODEL_FETCH_FAILED),
     ],
 )
-def test_a_refusal_is_final_and_says_the_mend(
-    server: Artifacts, path: Path, status: str, reason: Reason
-) -> None:
+def test_a_refusal_is_final_and_says_the_mend(server: Artifacts, path: Path, status: str, reason: Reason) -> None:
     failure = refused(f"{server.url}/{status}", path)
     assert failure.reason is reason
     assert failure.message.startswith(f"spec.model.uri: {server.url}/{status} answers {status}; ")

@@ -19,9 +19,7 @@ PATHS = ["/predict", "/batch_predict"]
 
 
 def labelled(rows: Any) -> Prediction:
-    return Prediction(
-        np.array(["no", "yes"]).take((rows.sum(axis=1) > 0).astype(int)), np.full(len(rows), 0.75)
-    )
+    return Prediction(np.array(["no", "yes"]).take((rows.sum(axis=1) > 0).astype(int)), np.full(len(rows), 0.75))
 
 
 async def test_a_prediction_has_the_guides_fields(neuron: Neuron) -> None:
@@ -55,12 +53,8 @@ async def test_the_served_version_answers_to_its_names(neuron: Neuron, version: 
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_another_version_is_not_found_and_the_available_ones_are_named(
-    neuron: Neuron, path: str
-) -> None:
-    reply = await post(
-        neuron.app, path, {"features": [1, 2], "batch_features": [[1, 2]], "model_version": "2.0.0"}
-    )
+async def test_another_version_is_not_found_and_the_available_ones_are_named(neuron: Neuron, path: str) -> None:
+    reply = await post(neuron.app, path, {"features": [1, 2], "batch_features": [[1, 2]], "model_version": "2.0.0"})
     assert reply.status == 404
     assert reply.json["error"] == {
         "field": "model_version",
@@ -92,9 +86,7 @@ async def test_a_batch_is_one_call_of_the_model() -> None:
     async with serving(gate) as neuron:
         rows = [[float(place), 1.0] for place in range(MAX_ROWS)]
         reply = await post(neuron.app, "/batch_predict", {"batch_features": rows})
-    assert [row["prediction"] for row in reply.json["predictions"]] == [
-        place + 1.0 for place in range(MAX_ROWS)
-    ]
+    assert [row["prediction"] for row in reply.json["predictions"]] == [place + 1.0 for place in range(MAX_ROWS)]
     assert gate.sizes == [MAX_ROWS]
 
 
@@ -168,9 +160,7 @@ async def test_a_body_that_is_not_plain_json_is_refused(
     assert (reply.status, reply.json["error"]["field"]) == (415, field)
 
 
-@pytest.mark.parametrize(
-    "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/x+json"]
-)
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/x+json"])
 async def test_every_kind_of_json_is_taken(neuron: Neuron, content_type: str) -> None:
     reply = await post(neuron.app, "/predict", {"features": [1, 2]}, {"content-type": content_type})
     assert reply.status == 200
@@ -197,7 +187,10 @@ async def test_a_client_that_leaves_before_its_body_is_whole_is_counted_as_its_o
     neuron: Neuron,
 ) -> None:
     scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b""}
-    inbox = [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    inbox: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b"{", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
     sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
@@ -219,7 +212,9 @@ async def test_a_body_that_does_not_arrive_is_given_up() -> None:
         first = [{"type": "http.request", "body": b"{", "more_body": True}]
 
         async def receive() -> dict[str, Any]:
-            return first.pop() if first else await asyncio.get_running_loop().create_future()
+            if not first:
+                await asyncio.get_running_loop().create_future()
+            return first.pop()
 
         async def send(message: Any) -> None:
             sent.append(message)
@@ -296,9 +291,7 @@ VALUES = st.recursive(
     ),
     st.sampled_from(PATHS),
 )
-async def test_any_fields_are_answered_without_a_fault_of_the_server(
-    content: dict[str, Any], path: str
-) -> None:
+async def test_any_fields_are_answered_without_a_fault_of_the_server(content: dict[str, Any], path: str) -> None:
     async with serving() as neuron:
         reply = await post(neuron.app, path, content)
     assert reply.status in {200, 400, 404, 422}

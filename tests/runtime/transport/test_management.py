@@ -146,9 +146,7 @@ async def test_metrics_keep_the_guides_names_and_labels(neuron: Neuron) -> None:
         "mlneuron_ready 1.0",
     ):
         assert line in lines
-    assert not [line for line in lines if line.startswith("ml_model_accuracy")], (
-        "accuracy is told only when known"
-    )
+    assert not [line for line in lines if line.startswith("ml_model_accuracy")], "accuracy is told only when known"
 
 
 async def test_an_unknown_path_and_a_wrong_method_are_answered_in_the_one_shape(neuron: Neuron) -> None:

@@ -164,9 +164,7 @@ def predicts_most_probable(final: Any) -> bool:
     """
     shipped = type(final).__module__.partition(".")[0] in {"sklearn", "xgboost"}
     multilabel = (
-        type(final).__name__ == "MLPClassifier"
-        and final.out_activation_ == "logistic"
-        and final.n_outputs_ > 1
+        type(final).__name__ == "MLPClassifier" and final.out_activation_ == "logistic" and final.n_outputs_ > 1
     )
     one_vs_rest = getattr(final, "solver", None) == "liblinear" and len(final.classes_) > 2
     return shipped and type(final).__name__ in ONE_PASS and not multilabel and not one_vs_rest

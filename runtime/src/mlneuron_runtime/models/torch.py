@@ -72,9 +72,7 @@ class TorchModel:
         with torch.inference_mode():
             output = self._module(torch.from_numpy(rows).to(device=self._device, dtype=self._dtype))
         if not isinstance(output, torch.Tensor):
-            raise TypeError(
-                f"the model's forward returned a {type(output).__name__}; it must return one tensor"
-            )
+            raise TypeError(f"the model's forward returned a {type(output).__name__}; it must return one tensor")
         return output.cpu().numpy() if output.dtype != torch.bfloat16 else output.float().cpu().numpy()
 
     def _run_fixed(self, part: FloatArray, size: int) -> Any:
@@ -93,9 +91,7 @@ class TorchModel:
         if probabilities.ndim == 1:
             probabilities = np.stack([1 - probabilities, probabilities], axis=1)
         best = probabilities.argmax(axis=1)
-        return Prediction(
-            best if self._labels is None else self._labels.take(best), probabilities.max(axis=1)
-        )
+        return Prediction(best if self._labels is None else self._labels.take(best), probabilities.max(axis=1))
 
 
 def load(path: Path, image: str, threads: int) -> TorchModel:
@@ -135,9 +131,7 @@ def load_script(torch: Any, path: Path, device: Any) -> TorchModel:
     dtype = weights[0].dtype if weights else torch.float32
 
     def model(features: int | None) -> TorchModel:
-        return TorchModel(
-            torch, module, kind="torch_script", note=note, features=features, device=device, dtype=dtype
-        )
+        return TorchModel(torch, module, kind="torch_script", note=note, features=features, device=device, dtype=dtype)
 
     if note.features is not None:
         return model(note.features)
@@ -171,15 +165,12 @@ LOADERS: Mapping[str, Callable[[Any, Path, Any], TorchModel]] = {
 def input_of(program: Any) -> tuple[Any, Any]:
     """Shape and dtype of the program's only input, or Fatal: rows of features are one matrix."""
     inputs = set(program.graph_signature.user_inputs)
-    values = [
-        node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in inputs
-    ]
+    values = [node.meta["val"] for node in program.graph.nodes if node.op == "placeholder" and node.name in inputs]
     if len(values) != 1 or values[0].ndim != 2:
         shapes = ", ".join(str(tuple(value.shape)) for value in values)
         raise Fatal(
             Reason.MODEL_LOAD_FAILED,
-            f"spec.model.uri: the program takes inputs of shape {shapes}; export it with one input, "
-            "(batch, features)",
+            f"spec.model.uri: the program takes inputs of shape {shapes}; export it with one input, (batch, features)",
         )
     return values[0].shape, values[0].dtype
 

@@ -62,9 +62,7 @@ def load(path: Path, image: str) -> BoosterModel | SklearnModel:
     booster = xgboost.Booster()
     try:
         read_into(booster, path, ".json" if kind == artifact.JSON else ".ubj")
-    except (
-        Exception
-    ) as error:  # xgboost raises its own error, but a file that is no model at all may raise others
+    except Exception as error:  # xgboost raises its own error, but a file that is no model at all may raise others
         raise Fatal(
             Reason.MODEL_LOAD_FAILED,
             f"spec.model.uri: xgboost cannot read the artifact ({first_line(error)}); it looks like {kind}: "

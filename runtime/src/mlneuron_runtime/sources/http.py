@@ -65,9 +65,7 @@ def download(
                     "answers from "
                     "inside the cluster",
                 ) from failure
-            log.warning(
-                "fetch failed, trying again", uri=public(uri), cause=str(failure), after_seconds=pause
-            )
+            log.warning("fetch failed, trying again", uri=public(uri), cause=str(failure), after_seconds=pause)
             sleep(pause)
 
 

@@ -46,21 +46,19 @@ class Envelope:
             return
         request_id = request_id_of(scope["headers"])
         log.request_id.set(request_id.decode())
-        added = [(b"x-request-id", request_id), *(CLOSE if self.draining() else ())]
         started = False
 
         async def tagged(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *added]
+                closing = CLOSE if self.draining() else ()  # asked now: a stop may have come since the request
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id), *closing]
             await send(message)
 
         try:
             await self.app(scope, receive, tagged)
-        except (
-            Exception
-        ) as error:  # whatever it is, the caller gets the documented shape and the log its trace
+        except Exception as error:  # whatever it is, the caller gets the documented shape and the log its trace
             if started:
                 raise
             await answer_error(error, tagged)
@@ -96,11 +94,7 @@ async def no_route(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
-        fault = NoRoute(
-            "method", f"{request.url.path} does not take {request.method}; use {allowed}", request.method
-        )
+        fault = NoRoute("method", f"{request.url.path} does not take {request.method}; use {allowed}", request.method)
     else:
-        fault = NoRoute(
-            "path", "there is nothing at this path; see /models for what is served", request.url.path
-        )
+        fault = NoRoute("path", "there is nothing at this path; see /models for what is served", request.url.path)
     return Response(error_body(fault), error.status_code, error.headers, media_type="application/json")

@@ -51,13 +51,9 @@ class BatchPredict:
             body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds)
             asked = await parse(body)
             check_user(asked)
-            answer = await request.predict_batch(
-                required(asked, "batch_features"), asked.get("model_version")
-            )
+            answer = await request.predict_batch(required(asked, "batch_features"), asked.get("model_version"))
         large = len(body) > LARGE_BODY
-        await send_json(
-            send, 200, await asyncio.to_thread(encode_batch, answer) if large else encode_batch(answer)
-        )
+        await send_json(send, 200, await asyncio.to_thread(encode_batch, answer) if large else encode_batch(answer))
 
 
 async def parse(body: bytes) -> dict[str, Any]:

@@ -26,9 +26,7 @@ def routes(plane: DataPlane) -> list[Route]:
     ]
 
 
-def telemetry_routes(
-    plane: DataPlane, started_at: float, now: Callable[[], float] = time.time
-) -> list[Route]:
+def telemetry_routes(plane: DataPlane, started_at: float, now: Callable[[], float] = time.time) -> list[Route]:
     """For the port that is scraped. `started_at` and `now` are in Unix seconds."""
 
     async def exposition(_request: Request) -> Response:

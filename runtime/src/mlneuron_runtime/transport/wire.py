@@ -93,9 +93,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float) 
         async with asyncio.timeout(timeout):
             return await _read_rest(message, receive, limit)
     except TimeoutError as error:
-        raise SlowBody(
-            "body", f"the body did not arrive within {timeout:g} s; send it faster or smaller"
-        ) from error
+        raise SlowBody("body", f"the body did not arrive within {timeout:g} s; send it faster or smaller") from error
 
 
 async def _read_rest(message: Any, receive: Receive, limit: int) -> bytes:
@@ -157,9 +155,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise MalformedBody("body", f"the body is not valid JSON ({error}); send a JSON object") from error
     if not isinstance(parsed, dict):
-        raise MalformedBody(
-            "body", 'the body is JSON, but not an object; send an object such as {"features": [1, 2]}'
-        )
+        raise MalformedBody("body", 'the body is JSON, but not an object; send an object such as {"features": [1, 2]}')
     return parsed
 
 
