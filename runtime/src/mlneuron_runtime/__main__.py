@@ -4,11 +4,12 @@ Imports little at the top: how many threads numpy may start has to be said befor
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import NoReturn, get_args
 
 from mlneuron_runtime import cpus, log
 from mlneuron_runtime.failure import Fatal, report
@@ -28,6 +29,7 @@ CONFIG = Path("/etc/mlneuron/config.json")
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0, or 78 after a failure that the manifest or the artifact has to mend."""
     started_at = time.time()
+    signal.signal(signal.SIGTERM, leave)
     arguments = parser().parse_args(argv)
     variables = environment()
     by_hand = getattr(arguments, "path", None) is not None
@@ -40,6 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Fatal as failure:
         return report(failure, variables.termination_log, log.fatal)
     return 0
+
+
+def leave(number: int, _frame: object) -> NoReturn:
+    """Stop while fetching or importing. The kernel ignores a signal without a handler for process 1, which this
+    is in a container: a deleted pod would wait out its grace period.
+    """
+    raise SystemExit(128 + number)
 
 
 def parser() -> argparse.ArgumentParser:

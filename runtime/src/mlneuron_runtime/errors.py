@@ -4,6 +4,7 @@ Nothing here knows HTTP: a transport maps each class to its protocol's error (`t
 HTTP). Every message names the field and the mend, since it is all that the caller sees.
 """
 
+import math
 from typing import Final
 
 UNSAID: Final = object()
@@ -77,9 +78,11 @@ class ModelFailed(RequestError):
 
 
 def shown(value: object) -> object:
-    """A scalar as it came, a long string cut; anything else (arrays, objects) is not echoed."""
+    """A scalar as it came, a long string cut; what JSON cannot say, arrays and objects are not echoed."""
     if isinstance(value, str):
         return value if len(value) <= LONGEST_VALUE else value[:LONGEST_VALUE] + "…"
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return UNSAID
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else UNSAID
+    if isinstance(value, float):
+        return value if math.isfinite(value) else UNSAID
+    return value if value is None else UNSAID

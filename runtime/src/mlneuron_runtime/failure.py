@@ -15,7 +15,10 @@ from urllib.parse import urlsplit, urlunsplit
 EXIT_CODE = 78
 
 LONGEST_MESSAGE = 2000
-"""Kubernetes keeps 4096 bytes a container; what escaping may double must still fit."""
+"""Characters: what a condition can still show."""
+
+LONGEST_LINE = 4000
+"""Bytes: Kubernetes keeps the last 4096 a container, and half a line of JSON tells nothing."""
 
 
 class Reason(StrEnum):
@@ -44,11 +47,18 @@ class Fatal(Exception):
 
 def report(failure: Fatal, termination_log: Path, say: Callable[[str, str], object]) -> int:
     """Write the failure where the kubelet looks for it, say it too, and return the exit code."""
-    line = json.dumps({"reason": failure.reason, "message": failure.message}, ensure_ascii=False)
     say(failure.reason, failure.message)
     with contextlib.suppress(OSError):  # outside a pod there is no such file; what was said is all there is
-        termination_log.write_text(line + "\n", encoding="utf-8")
+        termination_log.write_bytes(last_words(failure.reason, failure.message))
     return EXIT_CODE
+
+
+def last_words(reason: Reason, message: str) -> bytes:
+    """The line, cut until its bytes fit: a character may take six, escaped."""
+    line = json.dumps({"reason": reason, "message": message}, ensure_ascii=False).encode(errors="backslashreplace")
+    if len(line) < LONGEST_LINE:
+        return line + b"\n"
+    return last_words(reason, message[: len(message) * LONGEST_LINE // len(line) - 2] + "…")
 
 
 def public(uri: str) -> str:

@@ -41,11 +41,10 @@ class Served:
 
 def load(source: ModelSource, image: str, threads: int) -> Served:
     """The served model, warm; raises Fatal."""
-    path = Path(source.path)
     digest = digest_of(source)
     check_digest(source.uri, digest, source.sha256)
     started = time.perf_counter()
-    model = LOADERS[source.framework](path, image, threads)
+    model = deserialise(source, image, threads)
     loaded = time.perf_counter()
     warm_up(model)
     log.info(
@@ -55,6 +54,23 @@ def load(source: ModelSource, image: str, threads: int) -> Served:
     )  # fmt: skip
     version = source.version or digest[:DIGITS_OF_VERSION]
     return Served(source.name, version, source.framework, digest, model, time.time())
+
+
+def deserialise(source: ModelSource, image: str, threads: int) -> Model:
+    """What the framework's loader makes of the file. The loaders tell apart what they foresee; artifacts run code and
+    libraries load shared objects, so anything else may happen too.
+    """
+    try:
+        return LOADERS[source.framework](Path(source.path), image, threads)
+    except Fatal:
+        raise
+    except Exception as error:
+        log.exception("model load failed")
+        raise Fatal(
+            Reason.MODEL_LOAD_FAILED,
+            f"spec.model.uri: the artifact cannot be loaded as a {source.framework} model ({first_line(error)}); save "
+            f"a fitted model again, with library versions that {image} has",
+        ) from error
 
 
 def digest_of(source: ModelSource) -> str:

@@ -64,9 +64,7 @@ class Signature:
         if not batch:
             raise InvalidInput(field, f"{field} is empty; send at least one row, each {self._wanted()}")
         if len(batch) > MAX_ROWS:
-            raise TooManyRows(
-                field, f"{field} has {len(batch)} rows; send at most {MAX_ROWS} in one request", len(batch)
-            )
+            raise TooManyRows(field, f"{field} has {len(batch)} rows; send at most {MAX_ROWS} in one request")
         values = self._all_at_once(batch)
         if values is not None:
             return Rows(values, len(batch), range(len(batch)))
@@ -79,7 +77,7 @@ class Signature:
         if not isinstance(features, list):
             raise InvalidInput(field, f"{field} is {kind(features)}; send {self._wanted()}", features)
         if not features or len(features) != (self.features or len(features)):
-            raise InvalidInput(field, f"{field} has {len(features)} values; send {self._wanted()}", len(features))
+            raise InvalidInput(field, f"{field} has {len(features)} values; send {self._wanted()}")
         try:
             values = np.frombuffer(array("d", features))
         except (TypeError, OverflowError):
@@ -133,7 +131,6 @@ def name_the_culprit(features: list[object], field: str) -> NoReturn:
         if not isinstance(value, bool | int | float):
             raise InvalidInput(place, f"{place} is {kind(value)}; send a number", value)
         if not abs(value) <= LARGEST:
-            raise InvalidInput(
-                place, f"{place} is {value}; send a finite number between -3.4e38 and 3.4e38 (a 32-bit float)"
-            )
+            bounds = "send a finite number between -3.4e38 and 3.4e38 (a 32-bit float)"
+            raise InvalidInput(place, f"{place} is out of range; {bounds}", value)
     raise AssertionError("every value is a number in range")

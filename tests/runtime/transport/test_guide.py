@@ -166,9 +166,10 @@ async def test_every_kind_of_json_is_taken(neuron: Neuron, content_type: str) ->
     assert reply.status == 200
 
 
-async def test_a_body_too_large_is_refused_by_its_header_unread() -> None:
+@pytest.mark.parametrize("length", ["101", "9" * 5000])
+async def test_a_body_too_large_is_refused_by_its_header_unread(length: str) -> None:
     async with serving(serving={"maxBodyBytes": 100}) as neuron:
-        reply = await call(neuron.app, "POST", "/predict", [], {"content-length": "101"})
+        reply = await call(neuron.app, "POST", "/predict", [], {"content-length": length})
     assert reply.status == 413
     assert reply.headers["connection"] == "close"
     assert "larger than 100 bytes (serving.maxBodyBytes)" in reply.json["error"]["message"]

@@ -65,7 +65,26 @@ def load(path: Path, image: str) -> SklearnModel:
             f"{type(estimator).__module__}.{type(estimator).__name__}, which has "
             "no predict method; pickle a fitted estimator or Pipeline",
         )
+    check_fitted(estimator)
     return SklearnModel(estimator)
+
+
+def check_fitted(estimator: Any) -> None:
+    """Fatal for a model that was saved before it was trained, which would load, and answer nothing.
+
+    Asked of classes as their libraries ship them: what a user's class keeps of its training nobody can tell.
+    """
+    final = final_step(estimator)
+    if not is_shipped(final):
+        return
+    exceptions, validation = (importlib.import_module(f"sklearn.{name}") for name in ("exceptions", "utils.validation"))
+    try:
+        validation.check_is_fitted(final)
+    except exceptions.NotFittedError as error:
+        raise Fatal(
+            Reason.MODEL_LOAD_FAILED,
+            f"spec.model.uri: the artifact holds a {type(final).__name__} that is not fitted; call fit before saving it",
+        ) from error
 
 
 def unpickle(path: Path, image: str) -> Any:
@@ -147,6 +166,11 @@ def final_step(estimator: Any) -> Any:
             return estimator
 
 
+def is_shipped(estimator: Any) -> bool:
+    """Whether its class is the library's own, not a user's subclass."""
+    return type(estimator).__module__.partition(".")[0] in {"sklearn", "xgboost"}
+
+
 def predictor(estimator: Any) -> Callable[[FloatArray], Prediction]:
     """The cheapest way that gives this estimator's own answers."""
     classes = getattr(estimator, "classes_", None)
@@ -162,12 +186,11 @@ def predicts_most_probable(final: Any) -> bool:
     """Whether the argmax of the probabilities is the prediction, by class and, for networks, by kind of
     target.
     """
-    shipped = type(final).__module__.partition(".")[0] in {"sklearn", "xgboost"}
     multilabel = (
         type(final).__name__ == "MLPClassifier" and final.out_activation_ == "logistic" and final.n_outputs_ > 1
     )
     one_vs_rest = getattr(final, "solver", None) == "liblinear" and len(final.classes_) > 2
-    return shipped and type(final).__name__ in ONE_PASS and not multilabel and not one_vs_rest
+    return is_shipped(final) and type(final).__name__ in ONE_PASS and not multilabel and not one_vs_rest
 
 
 def most_probable(classes: Any, probabilities: Any) -> Prediction:

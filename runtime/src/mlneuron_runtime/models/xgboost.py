@@ -17,7 +17,7 @@ from mlneuron_runtime.failure import Fatal, Reason, first_line
 from mlneuron_runtime.models import artifact
 from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.models.names import snake
-from mlneuron_runtime.models.sklearn import SklearnModel, required, unpickle
+from mlneuron_runtime.models.sklearn import SklearnModel, check_fitted, required, unpickle
 from mlneuron_runtime.signature import FloatArray, Signature
 
 
@@ -93,6 +93,7 @@ def unpickled(path: Path, xgboost: Any, image: str) -> BoosterModel | SklearnMod
             "not an "
             "xgboost model; set framework: sklearn",
         )
+    check_fitted(held)
     model = SklearnModel(held)
     model.type = f"xgboost_{snake(type(held).__name__.removeprefix('XGB'))}"
     return model

@@ -111,7 +111,7 @@ def _stream(uri: str, target: IO[bytes], stall: float) -> tuple[str, int]:
             size += len(block)
             target.write(block)
         expected = answer.headers.get("Content-Length")
-    if expected is not None and size != int(expected):
+    if expected is not None and expected.isdigit() and size != int(expected):
         raise Passing(f"the answer ended after {size} of {expected} bytes")
     target.flush()
     return sha256.hexdigest(), size

@@ -18,6 +18,9 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 JSON_TYPE = b"application/json"
 
+LONGEST_LENGTH = 18
+"""Digits of a Content-Length that are worth reading: Python refuses to read thousands."""
+
 
 class BodyTooLarge(errors.RequestError):
     """The body is larger than `serving.maxBodyBytes`."""
@@ -72,11 +75,13 @@ STATUS: Mapping[type[errors.RequestError], HTTPStatus] = {
 
 RETRY_AFTER: Headers = [(b"retry-after", b"1")]
 CLOSE: Headers = [(b"connection", b"close")]
+"""Only where nothing more comes: a close upon bytes that were not read resets the connection, and with it the
+answer. What is left of a body that is too large is read and dropped by the server instead.
+"""
 
 EXTRA_HEADERS: Mapping[type[errors.RequestError], Headers] = {
     errors.NotReady: RETRY_AFTER,
     errors.Overloaded: RETRY_AFTER,
-    BodyTooLarge: CLOSE,  # the rest of the body is not read, so the connection cannot go on
     SlowBody: CLOSE,
 }
 
@@ -86,11 +91,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float) 
     many.
     """
     check_headers(scope, limit)
-    message = await receive()
-    if not message.get("more_body", False) and message["type"] == "http.request":
-        return within(message["body"], limit)
     try:
         async with asyncio.timeout(timeout):
+            message = await receive()
+            if not message.get("more_body", False) and message["type"] == "http.request":
+                return within(message["body"], limit)
             return await _read_rest(message, receive, limit)
     except TimeoutError as error:
         raise SlowBody("body", f"the body did not arrive within {timeout:g} s; send it faster or smaller") from error
@@ -126,7 +131,7 @@ def too_large(limit: int) -> BodyTooLarge:
 def check_headers(scope: Scope, limit: int) -> None:
     """Refuse what the headers already tell: too long, compressed, or said to be something other than JSON."""
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > limit:
+        if name == b"content-length" and value.isdigit() and (len(value) > LONGEST_LENGTH or int(value) > limit):
             raise too_large(limit)
         if name == b"content-type" and not is_json(value):
             raise UnsupportedBody(
