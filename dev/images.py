@@ -77,7 +77,7 @@ def ensure(image: Image) -> Path:
             buildah.build(ROOT / image.member / "Dockerfile", reference, _variant(image))
         with step(f"saving {image.alias}"):
             buildah.save(reference, archive)
-        _prune(image, archive)
+        prune(image, archive)
     return archive
 
 
@@ -90,7 +90,7 @@ def _variant(image: Image) -> tuple[str, ...]:
     return ("--build-arg", f"VARIANT={image.variant}") if image.variant else ()
 
 
-def _prune(image: Image, newest: Path) -> None:
+def prune(image: Image, newest: Path) -> None:
     """Keep a few archives of an image; a development day makes many."""
     stem = newest.stem.rpartition("-")[0]
     archives = [path for path in newest.parent.glob(f"{stem}-*.tar") if path.stem.rpartition("-")[0] == stem]

@@ -5,6 +5,7 @@ the kernel drops the mounts and the network link with it.
 """
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -19,12 +20,11 @@ from dev.controlplane import Layout
 from dev.errors import DevError, tail
 from dev.images import Image
 from dev.images import ensure as ensure_image
-from dev.paths import ROOT
-from dev.process import Recorded, child_of, run, wait_for
+from dev.process import Recorded, child_of, detach, run, wait_for
 from dev.progress import say, step
 from dev.supervisor import Plan
 
-# ruff: noqa: S603, S607 - every command here is fixed
+# ruff: noqa: S603 - every command here is fixed
 
 RECOVERY_SECONDS = 20
 START_SECONDS = 120
@@ -51,7 +51,12 @@ class Node(Cluster):
     @property
     def outside(self) -> str:
         """The machine's address as pods reach it: where a test's own server listens."""
-        return nodehost.outside(self._read()["number"])
+        return nodehost.outside(self.number)
+
+    @property
+    def number(self) -> int:
+        """What tells its link, addresses and cgroups from those of other nodes of this machine."""
+        return int(self._read()["number"])
 
     @property
     def _folder(self) -> Path:
@@ -60,6 +65,11 @@ class Node(Cluster):
     @property
     def _record(self) -> Path:
         return self.state / "node.json"
+
+    @property
+    def first_process(self) -> int:
+        """PID 1 of the node, by its number outside; its namespaces are the node's."""
+        return int(self._read()["processes"][1][0])
 
     def up(self) -> None:
         """Make sure that it runs: a live one is kept, a half-dead or outdated one is built anew."""
@@ -123,31 +133,26 @@ class Node(Cluster):
         Plan(str(nodeconfig.STATE / "logs"), components, ["/tmp/hostpath_pv"]).write(self._folder / "plan.json")  # noqa: S108 - the node's own /tmp
         shutil.copy(self._folder / "kubeconfig", self.kubeconfig)
 
-    def _launch(self, number: int, programs: Path, coredns: Path) -> "subprocess.Popen[bytes]":
+    def _launch(self, number: int, programs: Path, coredns: Path) -> Recorded:
         """Start PID 1 in its namespaces and, once its network is there, let it go on."""
         nodehost.make_cgroups(number)
         init = (sys.executable, "-m", "dev.nodeinit", self._folder, programs, coredns)
-        with (self._folder / "logs" / "init.log").open("ab") as log:
-            process = subprocess.Popen(
-                ["unshare", *_NAMESPACES, *init],
-                stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=ROOT, start_new_session=True,
-            )  # fmt: skip
-        wait_for("the node's first process", lambda: child_of(process.pid) is not None, 10, interval=0.05)
-        inside = child_of(process.pid)
-        assert inside is not None  # noqa: S101 - just waited for
-        self._save(number, [Recorded.of(process.pid), Recorded.of(inside)])
-        nodehost.connect(number, inside)
-        assert process.stdin is not None  # noqa: S101 - a pipe, as asked
-        process.stdin.write(b"go\n")
-        process.stdin.close()
+        process, pipe = detach(("unshare", *_NAMESPACES, *init), self._folder / "logs" / "init.log")
+        self._save(number, [process])
+        with os.fdopen(pipe, "wb") as go:
+            wait_for("the node's first process", lambda: child_of(process.pid) is not None, 10, interval=0.05)
+            inside = Recorded.of(child_of(process.pid) or 0)
+            self._save(number, [process, inside])
+            nodehost.connect(number, inside.pid)
+            go.write(b"go\n")
         return process
 
-    def _await(self, number: int, process: "subprocess.Popen[bytes]", pause: Path) -> None:
+    def _await(self, number: int, process: Recorded, pause: Path) -> None:
         try:
             wait_for("containerd", self._containerd_answers, START_SECONDS)
             self._import(pause)
-            wait_for("Kubernetes", lambda: process.poll() is not None or self._ready(number), START_SECONDS)
-            if process.poll() is not None:
+            wait_for("Kubernetes", lambda: not process.alive() or self._ready(number), START_SECONDS)
+            if not process.alive():
                 raise DevError("the node's first process ended")
             self.kubectl("apply", "-f", "-", text=json.dumps(_STORAGE_CLASS))
         except DevError as error:
@@ -186,8 +191,7 @@ class Node(Cluster):
         return run([*self._enter(), *command])
 
     def _enter(self) -> list[str]:
-        inside = self._read()["processes"][1][0]
-        return ["nsenter", "--target", str(inside), "--mount", "--net"]
+        return ["nsenter", "--target", str(self.first_process), "--mount", "--net"]
 
     def _lives(self, record: dict[str, object]) -> bool:
         processes = record["processes"]

@@ -3,6 +3,7 @@
 # ruff: noqa: S603 - commands come from this package, never from outside
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dev.errors import DevError, tail
+from dev.paths import ROOT
 
 
 def run(
@@ -73,6 +75,24 @@ class Recorded:
             return
         os.kill(self.pid, signal.SIGKILL)
         wait_for(f"process {self.pid} gone", lambda: not self.alive() or _reaped(self.pid), seconds, interval=0.05)
+
+
+def detach(command: Sequence[str | Path], log: Path) -> tuple[Recorded, int]:
+    """Start a process in a session of its own that may outlive this one, and a pipe to its standard input."""
+    argv = [str(part) for part in command]
+    program = shutil.which(argv[0])
+    if not program:
+        raise DevError(f"{argv[0]} is needed and not on the PATH")
+    theirs, ours = os.pipe()
+    actions = [
+        (os.POSIX_SPAWN_DUP2, theirs, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pid = os.posix_spawn(program, argv, env, file_actions=actions, setsid=True)
+    os.close(theirs)
+    return Recorded.of(pid), ours
 
 
 def _start_time(pid: int) -> str | None:
