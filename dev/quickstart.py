@@ -114,7 +114,7 @@ def show(cluster: Cluster) -> None:
     """The neuron as kubectl shows it, and one real prediction with the command that made it."""
     say("\n$ kubectl get mlneurons")
     say(cluster.kubectl("get", "mlneurons").rstrip())
-    with _address(cluster) as (base, prelude):
+    with reach(cluster, "iris", "default") as (base, prelude):
         curl = ["curl", "-s", f"{base}/predict", "-H", "content-type: application/json", "-d", json.dumps(FLOWER)]
         shown = f"curl -s {base}/predict -H 'content-type: application/json' -d '{json.dumps(FLOWER)}'"
         say("".join(f"\n$ {line}" for line in (*prelude, shown)))
@@ -122,14 +122,14 @@ def show(cluster: Cluster) -> None:
 
 
 @contextmanager
-def _address(cluster: Cluster) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """A URL of the neuron for this machine, and what has to run for it to work."""
+def reach(cluster: Cluster, service: str, namespace: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """A URL of a Service for this machine, and what has to run for it to work."""
     if cluster.direct:
-        host = cluster.kubectl("get", "service", "iris", "-o", "jsonpath={.spec.clusterIP}")
+        host = cluster.kubectl("get", "service", service, "-n", namespace, "-o", "jsonpath={.spec.clusterIP}")
         yield f"http://{host}", ()
         return
     (port,) = free_ports(1)
-    forward = ["port-forward", "service/iris", f"{port}:80"]
+    forward = ["port-forward", "-n", namespace, f"service/{service}", f"{port}:80"]
     kubectl = [str(tools.program("kubectl")), f"--kubeconfig={cluster.kubeconfig}"]
     process = subprocess.Popen([*kubectl, *forward], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
