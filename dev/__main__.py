@@ -1,7 +1,9 @@
 """`python3 -m dev …`, from the root of the repository."""
 
 import argparse
+import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from dev import cluster, controlplane, images, quickstart, tools
@@ -30,9 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     sync = commands.add_parser("sync", help="make .venv as uv.lock says")
     sync.set_defaults(run=lambda _: tools.sync())
     up = commands.add_parser("up", help="cluster, images, operator, the iris example")
-    up.set_defaults(run=lambda _: quickstart.up(cluster.choose(state())))
+    up.set_defaults(run=lambda _: _alone(quickstart.up))
     down = commands.add_parser("down", help="end the cluster and leave nothing of it")
-    down.set_defaults(run=lambda _: cluster.end(cluster.choose(state())))
+    down.set_defaults(run=lambda _: _alone(cluster.end))
     built = commands.add_parser("images", help="build the images: operator and runtime, or with `gpu` the GPU one too")
     built.add_argument("more", nargs="*", help="gpu: the GPU image as well (5 GB)")
     built.set_defaults(run=_images)
@@ -44,6 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     alone.add_argument("command", nargs=argparse.REMAINDER)
     alone.set_defaults(run=lambda a: controlplane.run_with([c for c in a.command if c != "--"], a.state))
     return parser
+
+
+def _alone(task: Callable[[cluster.Cluster], None]) -> None:
+    """One command at a time makes or ends this checkout's cluster; a second one waits."""
+    key = hashlib.sha256(str(state()).encode()).hexdigest()[:12]
+    with tools.locked(f"cluster-{key}"):
+        task(cluster.choose(state()))
 
 
 def _tools(arguments: argparse.Namespace) -> None:

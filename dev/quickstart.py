@@ -46,8 +46,8 @@ def up(cluster: Cluster) -> None:
 def prepare(cluster: Cluster) -> None:
     """Build what is missing: programs on one thread, images, which mostly wait for the network, on another."""
     if not isinstance(cluster, Node):
-        for name in ("kubernetes", "helm"):
-            tools.ensure(name)
+        for name in ("kubectl", "helm"):
+            tools.program(name)
         return
     tools.install(tools.NODE_PACKAGES)
     _together(_programs, _images)

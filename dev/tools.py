@@ -11,8 +11,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
+from dev.docker import engine_answers
 from dev.errors import DevError
 from dev.paths import ROOT, cache
 from dev.process import run
@@ -35,11 +37,12 @@ class GoTool:
     packages: tuple[str, ...]
     about: str
     flags: tuple[str, ...] = ()
+    pinned_by: str = ""
 
     @property
     def module(self) -> Path:
-        """The folder of its go.mod."""
-        return ROOT / "dev" / "tools" / self.name
+        """The folder of its go.mod: its own, or that of the project it is a part of."""
+        return ROOT / "dev" / "tools" / (self.pinned_by or self.name)
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -66,6 +69,7 @@ TOOLS = {
             "Kubernetes 1.34 (4 to 6 minutes on 2 cores)",
             _KUBERNETES_FLAGS,
         ),
+        GoTool("kubectl", ("k8s.io/kubernetes/cmd/kubectl",), "kubectl (1 minute)", _KUBERNETES_FLAGS, "kubernetes"),
         GoTool("helm", ("helm.sh/helm/v3/cmd/helm",), "helm (1 to 2 minutes)"),
         GoTool("coredns", (".",), "CoreDNS (1 minute)"),
         GoTool("kubeconform", ("github.com/yannh/kubeconform/cmd/kubeconform",), "kubeconform"),
@@ -86,7 +90,9 @@ def ensure(name: str) -> Path:
 
 def _build(tool: GoTool) -> None:
     if not shutil.which("go"):
-        raise DevError("go is needed to build the cluster's programs: install Go 1.26 or newer (https://go.dev/dl)")
+        raise DevError(
+            "go is needed to build the cluster's programs and is not on the PATH: install Go 1.26 or newer, https://go.dev/dl"
+        )
     partial = tool.folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -112,9 +118,13 @@ def _link(folder: Path) -> None:
 
 
 def program(name: str) -> Path:
-    """One program: kubectl, helm, kind …"""
-    owner = next(tool for tool in TOOLS.values() if name in tool.programs)
-    return ensure(owner.name) / name
+    """One program: kubectl, helm, kind … built as pinned; the machine's own will do where nothing is to be built."""
+    owners = [tool for tool in TOOLS.values() if name in tool.programs]
+    if built := next((tool.folder / name for tool in owners if (tool.folder / name).exists()), None):
+        return built
+    if (engine_answers() or not shutil.which("go")) and (theirs := shutil.which(name)):
+        return Path(theirs)
+    return ensure(owners[-1].name) / name
 
 
 def etcd() -> Path:
@@ -162,6 +172,8 @@ def uv() -> Path:
         if not (home / "bin" / "uv").exists():
             with step("installing uv"):
                 shutil.rmtree(home, ignore_errors=True)
+                if not find_spec("ensurepip"):  # Debian's python3 comes without it
+                    install(("python3-venv",))
                 run([sys.executable, "-m", "venv", home])
                 run([home / "bin" / "python", "-m", "pip", "install", "--quiet", f"uv=={UV_VERSION}"])
     return home / "bin" / "uv"

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from dev import nodehost
+from dev.errors import DevError
 from dev.paths import cache
-from dev.tools import TOOLS, GoTool
+from dev.tools import TOOLS, GoTool, program
 
 
 def test_the_cache_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -23,6 +24,24 @@ def test_other_flags_or_programs_are_another_build() -> None:
     assert other.folder != helm.folder
     assert helm.programs == ("helm",)
     assert TOOLS["coredns"].programs == ("coredns",)
+
+
+def test_a_built_program_is_taken_before_the_machines_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MLNEURON_CACHE", str(tmp_path))
+    built = TOOLS["kubernetes"].folder / "kubectl"
+    built.parent.mkdir(parents=True)
+    built.touch()
+    assert program("kubectl") == built
+
+
+def test_without_go_the_machines_own_program_will_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MLNEURON_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DevError, match="go is needed"):
+        program("kubectl")
+    theirs = tmp_path / "kubectl"
+    theirs.touch(mode=0o755)
+    assert program("kubectl") == theirs
 
 
 @pytest.mark.parametrize("tool", TOOLS.values(), ids=lambda tool: tool.name)
