@@ -52,6 +52,12 @@ class Unusable(SummingTwo):
         raise ValueError("needs a data frame")
 
 
+class Boastful(Summing):
+    """Says of its width what is no number."""
+
+    n_features_in_ = "many"
+
+
 class Gate:
     """A predict function in this process that stops on BLOCK until it is opened; it keeps its calls' sizes."""
 

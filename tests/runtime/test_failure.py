@@ -20,9 +20,10 @@ def test_a_log_that_cannot_be_written_does_not_hide_the_failure(tmp_path: Path) 
     assert report(Fatal(Reason.CONFIG_INVALID, "bad"), tmp_path / "no" / "folder", lambda *_: None) == EXIT_CODE
 
 
-def test_an_endless_message_still_fits_the_kubelets_limit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("piece", ['quote " backslash \\ ', "\x01\x02", "模型", "\ud800", "plain "])
+def test_an_endless_message_still_fits_the_kubelets_limit(tmp_path: Path, piece: str) -> None:
     log = tmp_path / "log"
-    report(Fatal(Reason.MODEL_LOAD_FAILED, 'quote " backslash \\ ' * 1000), log, lambda *_: None)
+    report(Fatal(Reason.MODEL_LOAD_FAILED, piece * 1000), log, lambda *_: None)
     assert len(log.read_bytes()) < 4096
     assert json.loads(log.read_text())["message"].endswith("…")
 

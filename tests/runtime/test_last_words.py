@@ -2,6 +2,8 @@
 
 import json
 import pickle
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import joblib
 import pytest
 
 from tests.runtime.sources.artifacts import Artifacts, artifacts
-from tests.runtime.support import HERE, config_for, runtime
+from tests.runtime.support import DEADLINE, HERE, config_for, runtime
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +119,16 @@ def test_fetch_then_serve_share_one_config(tmp_path: Path, server: Artifacts) ->
     assert process.events[-1]["event"] == "model fetched"
     assert not process.termination_log.exists()
     assert last_words(tmp_path, "serve", config)["reason"] == "ModelLoadFailed", "what was fetched is no pickle"
+
+
+def test_fetch_stops_at_once_when_its_pod_is_deleted(tmp_path: Path, server: Artifacts) -> None:
+    config = config_for(tmp_path / "models" / "m.joblib", model={"uri": f"{server.url}/silent"})
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    asked = len(server.asked)
+    with runtime(tmp_path, "fetch", "--config", str(tmp_path / "config.json")) as process:
+        deadline = time.monotonic() + DEADLINE
+        while len(server.asked) == asked:
+            assert time.monotonic() < deadline, "the server was never asked"
+        process.process.send_signal(signal.SIGTERM)
+        assert process.finish() == 128 + signal.SIGTERM
+    assert not list((tmp_path / "models").iterdir()), "no part is left behind"

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from tests.runtime.conftest import InlineModel, summing
+from tests.runtime.support import HERE
 
 FITTED = LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0]], [0, 1])
 
@@ -59,6 +60,17 @@ def test_a_missing_file_is_told_without_credentials(tmp_path: Path) -> None:
         load(source(tmp_path / "absent.pkl"), "image", 1)
     assert failed.value.reason is Reason.MODEL_NOT_FOUND
     assert failed.value.message.startswith("spec.model.uri: https://host/m.pkl is not there (no file ")
+
+
+def test_what_no_loader_foresees_is_a_load_failure_too(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(HERE))
+        import odd_models  # type: ignore[import-not-found]  # on the path since the line above
+
+        (tmp_path / "m.pkl").write_bytes(pickle.dumps(odd_models.Boastful()))
+        with pytest.raises(Fatal, match="cannot be loaded as a sklearn model") as failed:
+            load(source(tmp_path / "m.pkl"), "image", 1)
+    assert failed.value.reason is Reason.MODEL_LOAD_FAILED
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:

@@ -210,6 +210,17 @@ def test_what_cannot_predict_is_refused(tmp_path: Path) -> None:
     assert "holds a builtins.dict, which has no predict method" in failure.message
 
 
+@pytest.mark.parametrize("estimator", [LogisticRegression(), make_pipeline(StandardScaler(), LinearSVC())])
+def test_a_model_saved_before_it_was_trained_is_refused(tmp_path: Path, estimator: Any) -> None:
+    failure = broken(tmp_path / "m.joblib", pickle.dumps(estimator))
+    assert "that is not fitted; call fit before saving it" in failure.message
+
+
+def test_a_users_class_is_not_asked_whether_it_is_trained(tmp_path: Path) -> None:
+    joblib.dump(odd_models.SummingTwo(), tmp_path / "m.joblib")
+    assert loader.load(tmp_path / "m.joblib", IMAGE).signature.features == 2
+
+
 def test_a_version_skew_is_a_structured_warning_and_not_fatal(data: Data, tmp_path: Path) -> None:
     fitted = LogisticRegression().fit(data.rows, data.binary)
     state = pickle.dumps(fitted)

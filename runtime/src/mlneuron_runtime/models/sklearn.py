@@ -83,7 +83,8 @@ def check_fitted(estimator: Any) -> None:
     except exceptions.NotFittedError as error:
         raise Fatal(
             Reason.MODEL_LOAD_FAILED,
-            f"spec.model.uri: the artifact holds a {type(final).__name__} that is not fitted; call fit before saving it",
+            f"spec.model.uri: the artifact holds a {type(final).__name__} that is not fitted; "
+            "call fit before saving it",
         ) from error
 
 
