@@ -21,7 +21,7 @@ SECRET = [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "nowhere", "key
         ("no-file", "pvc://models/absent.joblib", {}, "ModelNotFound", "absent.joblib"),
         ("no-url", "http://store/absent.joblib", {}, "ModelNotFound", "http://store/absent.joblib"),
         ("no-host", "http://nowhere.invalid/m.joblib", {}, "ModelFetchFailed", "nowhere.invalid"),
-        ("no-model", "pvc://models/broken.joblib", {}, "ModelLoadFailed", "broken.joblib"),
+        ("no-model", "pvc://models/broken.joblib", {}, "ModelLoadFailed", "spec.model.uri: the artifact cannot be"),
         (
             "no-secret",
             "pvc://models/iris.joblib",

@@ -19,7 +19,7 @@ def ended(code: int, message: str = "", reason: str = "Error") -> dict[str, Any]
 
 
 WORD = json.dumps({"reason": "ModelDigestMismatch", "message": "spec.model.sha256: not the pinned one"})
-UNSCHEDULABLE = "0/3 nodes are available: {}. preemption: 0/3 nodes are available."
+UNSCHEDULABLE = "0/3 nodes are available: {}. no new claims to deallocate, preemption: 0/3 nodes are available."
 
 
 def unscheduled(message: str) -> dict[str, Any]:
@@ -66,6 +66,7 @@ def test_a_pods_own_word_becomes_a_reason_and_a_mend(found: dict[str, Any], reas
     assert problem.reason is reason
     assert said in problem.message
     assert "preemption" not in problem.message
+    assert "claims to deallocate" not in problem.message
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,18 @@ class Aligner:
         self._store = store
         self._accepted: dict[str, str] = {}
 
-    async def align(self, neuron: MLNeuron, desired: Sequence[Object], observation: Observation) -> None:
-        """Apply and prune. Raises Stalled where a person must act, ApiError where trying again may help."""
+    async def align(self, neuron: MLNeuron, desired: Sequence[Object], observation: Observation) -> bool:
+        """Apply and prune; whether there was anything to do.
+
+        Raises Stalled where a person must act, ApiError where trying again may help.
+        """
+        applied = False
         for obj in desired:
             live = observation.children.get((kind_of(obj), obj["metadata"]["name"]))
             if live is None or self._moved(live, obj):
                 await self._apply(neuron, obj, live)
-        await self._prune(neuron, desired, observation)
+                applied = True
+        return await self._prune(neuron, desired, observation) or applied
 
     def _moved(self, live: Object, desired: Object) -> bool:
         """Whether the live object is not as the operator last applied it, or is to become another one.
@@ -84,8 +89,9 @@ class Aligner:
         found = await self._cluster.get(kind_of(obj), neuron.namespace, obj["metadata"]["name"])
         return found is not None and _owned(found["metadata"], neuron)
 
-    async def _prune(self, neuron: MLNeuron, desired: Sequence[Object], observation: Observation) -> None:
+    async def _prune(self, neuron: MLNeuron, desired: Sequence[Object], observation: Observation) -> bool:
         """Delete owned children that are not desired; configurations only once no pod was made with them."""
+        pruned = False
         wanted = {(kind_of(obj), obj["metadata"]["name"]) for obj in desired}
         for (kind, name), live in observation.children.items():
             meta = live["metadata"]
@@ -94,6 +100,8 @@ class Aligner:
                 continue
             await self._cluster.delete(kind, neuron.namespace, name, meta["uid"])
             log.info("pruned", kind=kind.name, name=name, namespace=neuron.namespace)
+            pruned = True
+        return pruned
 
 
 def _comparable(desired: Object) -> Object:

@@ -145,7 +145,9 @@ def _pod_problem(pod: Object) -> Problem | None:
 
 
 def _scheduling_problem(said: str) -> Problem:
-    said = re.split(r"\.? preemption:", said)[0].rstrip(".")
+    said = (
+        re.split(r"\.? (?:no new claims to deallocate, )?preemption:", said)[0].rstrip(".").removesuffix(". not found")
+    )
     if "persistentvolumeclaim" in said.lower() or "volume" in said.lower():
         return Problem(
             Reason.VOLUME_UNAVAILABLE,

@@ -69,24 +69,28 @@ class Reconciler:
                 key, obj, invalid(obj["metadata"]["generation"], explain(error), obj["status"], self._now())
             )
             return "invalid"
-        fault = await self._align(neuron)
-        await self._report(neuron, obj, fault)
-        return "stalled" if fault else "ok"
+        situation = await self._align(neuron)
+        await self._report(situation, obj)
+        return "stalled" if situation.fault else "ok"
 
-    async def _align(self, neuron: MLNeuron) -> Stalled | None:
-        observation = Observation.of(self._store.owned(neuron.key, WATCHED_KINDS))
+    async def _align(self, neuron: MLNeuron) -> Situation:
+        """Make the children as they should be; where things stand then."""
+        observation, fault = self._observe(neuron.key), None
         replicas = wanted_replicas(neuron, observation.deployment(neuron.name))
         desired = desired_state(neuron, self._settings.images, replicas)
         try:
-            await self._aligner.align(neuron, desired, observation)
+            if not await self._aligner.align(neuron, desired, observation):
+                return Situation(neuron, observation)
         except Stalled as stalled:
-            return stalled
-        return None
+            fault = stalled
+        return Situation(neuron, self._observe(neuron.key), fault)
 
-    async def _report(self, neuron: MLNeuron, obj: Object, fault: Stalled | None) -> None:
+    def _observe(self, key: Key) -> Observation:
+        return Observation.of(self._store.owned(key, WATCHED_KINDS))
+
+    async def _report(self, situation: Situation, obj: Object) -> None:
         """Derive status from what is now, write it if it differs, and tell who else wants to know."""
-        observation = Observation.of(self._store.owned(neuron.key, WATCHED_KINDS))
-        situation = Situation(neuron, observation, fault)
+        neuron, observation = situation.neuron, situation.observation
         told = Told(
             samples=self._telemetry.samples(neuron.key, situation.current_pods, observation.ready_pods),
             federated=self._board.federates(neuron),
