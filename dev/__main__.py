@@ -35,6 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=lambda _: _alone(quickstart.up))
     down = commands.add_parser("down", help="end the cluster and leave nothing of it")
     down.set_defaults(run=lambda _: _alone(cluster.end))
+    status = commands.add_parser("status", help="what this checkout's cluster is, and whether it runs")
+    status.set_defaults(run=lambda _: print(cluster.choose(state()).status()))
     built = commands.add_parser("images", help="build the images: operator and runtime, or with `gpu` the GPU one too")
     built.add_argument("more", nargs="*", help="gpu: the GPU image as well (5 GB)")
     built.set_defaults(run=_images)

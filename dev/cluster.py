@@ -48,6 +48,14 @@ class Cluster:
         """The name under which pods of this cluster find an image."""
         return image.reference
 
+    def status(self) -> str:
+        """One line for a person."""
+        try:
+            nodes = self.kubectl("get", "nodes", "--request-timeout=5s", "--no-headers").split("\n")[0]
+        except DevError:
+            return f"{type(self).__name__} under {self.state}: not running"
+        return f"{type(self).__name__} under {self.state}: {nodes}"
+
     def kubectl(self, *arguments: str, text: str | None = None) -> str:
         """Run kubectl as the administrator; `text` is its standard input."""
         return run([tools.program("kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments], text=text)

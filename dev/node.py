@@ -4,6 +4,7 @@ Network, mount and PID namespaces are made by one `unshare`; ending that process
 the kernel drops the mounts and the network link with it.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev import buildah, controlplane, nodeconfig, nodehost, tools
+from dev import buildah, controlplane, nodeconfig, nodehost, nodeinit, pki, supervisor, tools
 from dev.cluster import Cluster
 from dev.controlplane import Layout
 from dev.errors import DevError, tail
@@ -210,8 +211,11 @@ class Node(Cluster):
 
 
 def _versions() -> list[str]:
-    """What a node is made of: another build of it is another node."""
-    return [tools.TOOLS[name].folder.name for name in ("kubernetes", "coredns")]
+    """What a node is made of: with other programs or another set-up it is another node."""
+    sources = (controlplane, nodeconfig, nodehost, nodeinit, pki, supervisor)
+    setup = b"".join(Path(module.__file__ or "").read_bytes() for module in sources)
+    programs = [tools.TOOLS[name].folder.name for name in ("kubernetes", "coredns")]
+    return [*programs, hashlib.sha256(setup).hexdigest()[:12]]
 
 
 def _listens(host: str, port: int) -> bool:
