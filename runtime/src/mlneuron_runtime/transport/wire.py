@@ -13,6 +13,7 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from mlneuron_runtime import errors, log
+from mlneuron_runtime.transport import not_finite
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -158,10 +159,23 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise MalformedBody("body", f"the body is not valid JSON ({error}); send a JSON object") from error
+        raise malformed(body, error) from error
     if not isinstance(parsed, dict):
         raise MalformedBody("body", 'the body is JSON, but not an object; send an object such as {"features": [1, 2]}')
     return parsed
+
+
+def malformed(body: bytes, error: orjson.JSONDecodeError) -> MalformedBody:
+    """What is wrong with a body that does not parse, by its field where that can be told."""
+    place = not_finite.place_of(body)
+    if place is not None:
+        return MalformedBody(shorten(place), f"{shorten(place)} is not a finite number, and so not JSON; send a number")
+    return MalformedBody("body", f"the body is not valid JSON ({error}); send a JSON object")
+
+
+def shorten(place: str) -> str:
+    """A place holds the caller's own keys, which may be as long as the body."""
+    return place if len(place) <= errors.LONGEST_VALUE else place[: errors.LONGEST_VALUE] + "…"
 
 
 def encode(content: object) -> bytes:
