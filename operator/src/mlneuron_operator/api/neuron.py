@@ -15,7 +15,7 @@ from .base import Resource, Rule
 from .federation import FederationSpec
 from .model import Framework, ModelSpec
 from .pod_template import PodTemplateSpec
-from .quantity import amount, seconds
+from .quantity import DURATION_PATTERN, amount, seconds
 from .serving import BatchingSpec, ResourcesSpec, ServingSpec
 
 __all__ = [
@@ -47,6 +47,7 @@ class MLNeuronSpec(Resource):
             "autoscaling needs a CPU request to take its percentage of: set resources.requests.cpu",
         ),
         Rule(
+            f"![self.batching.maxDelay, self.serving.timeout].all(text, text.matches('{DURATION_PATTERN}')) || "
             "duration(self.batching.maxDelay) < duration(self.serving.timeout)",
             "'batching.maxDelay ' + self.batching.maxDelay + ' is not below serving.timeout ' + "
             "self.serving.timeout + ': every request would be late; lower it'",

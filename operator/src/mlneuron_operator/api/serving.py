@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from .base import Duration, Quantity, Resource, Rule
+from .quantity import DURATION_PATTERN
 
 _RESOURCE_NAME: Final = "name in ['cpu', 'memory', 'ephemeral-storage'] || name.startsWith('hugepages-')"
 
@@ -79,7 +80,8 @@ class ServingSpec(Resource):
     timeout: Annotated[
         Duration,
         Rule(
-            "duration(self) > duration('0s') && duration(self) <= duration('1h')",
+            f"!self.matches('{DURATION_PATTERN}') || "
+            "(duration(self) > duration('0s') && duration(self) <= duration('1h'))",
             "'timeout is ' + self + ': choose more than 0s and at most 1h'",
             dynamic=True,
         ),
