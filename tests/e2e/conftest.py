@@ -112,6 +112,7 @@ class Lab:
 @pytest.fixture(scope="session")
 def lab(kube: Kube, cluster: Cluster) -> Iterator[Lab]:
     """The namespace, its models trained by a Job."""
+    remove(kube)  # what an interrupted run may have left
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE, "labels": restricted}})
     manifest = (Path(__file__).parent / "models.yaml").read_text().replace("IMAGE", cluster.image(RUNTIME))
@@ -120,5 +121,10 @@ def lab(kube: Kube, cluster: Cluster) -> Iterator[Lab]:
     kube.run("wait", "-n", SPACE, "--for=condition=Ready", "pod/store", "--timeout=110s")
     digests = json.loads(kube.run("logs", "-n", SPACE, "job/train").stdout.splitlines()[-1])
     yield Lab(kube, cluster, digests)
+    remove(kube)
+
+
+def remove(kube: Kube) -> None:
+    """End the namespace, its neurons first, so that the core is told goodbye."""
     kube.run("delete", "mlneurons", "--all", "-n", SPACE)
-    kube.run("delete", "namespace", SPACE, "--timeout=100s")
+    kube.run("delete", "namespace", SPACE, "--ignore-not-found", "--timeout=100s")

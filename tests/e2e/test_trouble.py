@@ -60,8 +60,8 @@ def test_what_is_wrong_is_told_with_its_mend(
 
 def test_a_gpu_neuron_waits_for_a_gpu_then_for_its_image_then_serves(lab: Lab, federation: CoreProcess | None) -> None:
     """The node's GPUs are claimed, not there; the image that stands in for the GPU one is the CPU runtime."""
-    gpu: dict[str, Any] = {"resources": {"requests": {"cpu": "20m", "memory": "128Mi"}, "limits": {"nvidia.com/gpu": "1"}}}
-    lab.neuron("gpu", **gpu)
+    requests, limits = {"cpu": "20m", "memory": "128Mi"}, {"nvidia.com/gpu": "1"}
+    lab.neuron("gpu", resources={"requests": requests, "limits": limits})
     assert "nvidia.com/gpu" in lab.stalled("gpu", "GPUUnavailable")
     lab.cluster.advertise_gpus(4)
     assert MISSING_IMAGE in lab.stalled("gpu", "ImagePullFailed")
