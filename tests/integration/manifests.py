@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 Spec = dict[str, Any]
 
 DIGEST: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-TIMEOUT_RANGE: Final = "choose more than 0s and at most 1h"
+TIMEOUT_RANGE: Final = "choose at least 1ms and at most 1h"
 NO_DURATION: Final = "is not a duration: write numbers with ms, s, m or h"
 NO_QUANTITY: Final = "is not a quantity: write a number with a suffix"
 NO_KEY: Final = "; write NAME or DOMAIN/NAME"
@@ -99,6 +99,9 @@ REFUSED: Final[dict[str, Refused]] = {
     "a request for a short name": Refused(
         "spec.resources.requests", "unknown resource gpu" + UNKNOWN_RESOURCE, _fine(resources={"requests": {"gpu": 1}})
     ),
+    "huge pages": Refused(
+        "spec.resources.requests", "unknown resource hugepages-2Mi", _fine(resources={"requests": {"hugepages-2Mi": 1}})
+    ),
     "a limit on a short name": Refused(
         "spec.resources.limits", "unknown resource ram" + UNKNOWN_RESOURCE, _fine(resources={"limits": {"ram": "1Gi"}})
     ),
@@ -130,6 +133,9 @@ REFUSED: Final[dict[str, Refused]] = {
     "a deadline in days": Refused("spec.serving.timeout", "1d " + NO_DURATION, _fine(serving={"timeout": "1d"})),
     "a deadline of nothing": Refused("spec.serving.timeout", TIMEOUT_RANGE, _fine(serving={"timeout": "0s"})),
     "a deadline of hours": Refused("spec.serving.timeout", TIMEOUT_RANGE, _fine(serving={"timeout": "61m"})),
+    "a deadline that rounds to nothing": Refused(
+        "spec.serving.timeout", TIMEOUT_RANGE, _fine(serving={"timeout": "0.0001ms"})
+    ),
     "a body size in words": Refused(
         "spec.serving.maxBodyBytes", "4MB " + NO_QUANTITY, _fine(serving={"maxBodyBytes": "4MB"})
     ),
@@ -144,6 +150,7 @@ REFUSED: Final[dict[str, Refused]] = {
     ),
     "a route without a host": Refused("spec.route.host", "Required", _fine(route={"path": "/"})),
     "a route to a URL": Refused("spec.route.host", PATTERN, _route(host="https://churn.example.com")),
+    "a route to an address": Refused("spec.route.host", "write a host name", _route(host="10.0.0.1")),
     "a path that is not absolute": Refused("spec.route.path", PATTERN, _route(path="churn")),
     "an ingress class that is no name": Refused("spec.route.ingressClassName", PATTERN, _route(ingressClassName="A")),
     "a certificate that is no name": Refused("spec.route.tlsSecretName", PATTERN, _route(tlsSecretName="a/b")),
@@ -260,6 +267,7 @@ ADMITTED: Final[dict[str, Spec]] = {
     "no replicas": _fine(replicas=0),
     "numbers as quantities": _fine(resources={"requests": {"cpu": 1, "memory": "0.5Gi"}, "limits": {"cpu": "1500m"}}),
     "a GPU as a limit": _fine(resources={"limits": {"nvidia.com/gpu": 1}}),
+    "limits below what is requested by default": _fine(resources={"limits": {"cpu": "50m", "memory": "128Mi"}}),
     "the same GPU as number and text": _fine(
         resources={"requests": {"nvidia.com/gpu": 1}, "limits": {"nvidia.com/gpu": "1"}}
     ),

@@ -16,6 +16,7 @@ class RouteSpec(Resource):
             max_length=253,
             pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
         ),
+        Rule("!self.matches('^[0-9.]+$')", "an Ingress has no rule for an IP address: write a host name"),
     ]
     """Host name that the Ingress answers to, such as churn.example.com or *.example.com."""
 

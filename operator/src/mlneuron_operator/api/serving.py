@@ -7,7 +7,7 @@ from pydantic import Field
 from .base import Duration, Quantity, Resource, Rule
 from .quantity import DURATION_PATTERN
 
-_RESOURCE_NAME: Final = "name in ['cpu', 'memory', 'ephemeral-storage'] || name.startsWith('hugepages-')"
+_RESOURCE_NAME: Final = "name in ['cpu', 'memory', 'ephemeral-storage']"
 
 _QUANTITY_RULES: Final = (
     Rule(
@@ -81,8 +81,8 @@ class ServingSpec(Resource):
         Duration,
         Rule(
             f"!self.matches('{DURATION_PATTERN}') || "
-            "(duration(self) > duration('0s') && duration(self) <= duration('1h'))",
-            "'timeout is ' + self + ': choose more than 0s and at most 1h'",
+            "(duration(self) >= duration('1ms') && duration(self) <= duration('1h'))",
+            "'timeout is ' + self + ': choose at least 1ms and at most 1h'",
             dynamic=True,
         ),
     ] = "10s"
