@@ -18,7 +18,7 @@ def reported(kube: Kube, space: str, name: str = "churn") -> Object | None:
 
 
 def reason(kube: Kube, space: str, name: str = "churn") -> str:
-    return (reported(kube, space, name) or {}).get("reason", "")
+    return str((reported(kube, space, name) or {}).get("reason", ""))
 
 
 def tokens(kube: Kube) -> set[str]:
@@ -29,7 +29,9 @@ def secrets(kube: Kube) -> list[Object]:
     return kube.items("secrets", "mlneuron-system", TOKENS)
 
 
-def test_a_neuron_is_registered_once_reported_and_told_goodbye(kube: Kube, space: str, start: Start, tmp_path: Path) -> None:
+def test_a_neuron_is_registered_once_reported_and_told_goodbye(
+    kube: Kube, space: str, start: Start, tmp_path: Path
+) -> None:
     neuron_id = f"{space}.churn"
     with core() as there, start(MLNEURON_FEDERATION_URL=there.url) as first:
         first.wait_until_leading()
@@ -38,7 +40,9 @@ def test_a_neuron_is_registered_once_reported_and_told_goodbye(kube: Kube, space
         row = eventually("known to the core", lambda: there.row(neuron_id))
         assert row["registration"]["capabilities"] == ["churn-prediction"]
         assert neuron_id in tokens(kube)
-        status = eventually("an entry", lambda: (kube.get("mlneuron", "churn", space) or {})["status"].get("federation"))
+        status = eventually(
+            "an entry", lambda: (kube.get("mlneuron", "churn", space) or {})["status"].get("federation")
+        )
         assert status["neuronId"] == neuron_id
         assert status["registered"] is True
         assert "lastHeartbeat" in status
