@@ -13,8 +13,10 @@ from mlneuron_operator.settings import RuntimeImages
 
 from tests.support.kube import Kube
 
-from .manifests import ADMITTED, REFUSED, Spec
+from .admitted import ADMITTED
 from .neurons import neuron
+from .refused import REFUSED
+from .specs import Spec
 
 pytestmark = pytest.mark.integration
 
