@@ -11,7 +11,7 @@ from mlneuron_operator.api.neuron import MLNeuron
 from mlneuron_operator.desired import desired_state
 from mlneuron_operator.settings import RuntimeImages
 
-from tests.support.kube import Kube
+from tests.support.kube import Kube, eventually
 
 from .admitted import ADMITTED
 from .neurons import neuron
@@ -152,7 +152,11 @@ def test_a_field_that_does_not_exist_is_refused(kube: Kube, spec: Spec, field: s
 
 
 def test_explain_tells_what_a_field_is_for(kube: Kube) -> None:
-    text = " ".join(kube.run("explain", "mlneuron.spec.model").stdout.split())
+    said = eventually(
+        "the API server publishes the schema, some time after it serves the kind",
+        lambda: kube.run("explain", "mlneuron.spec.model", check=False).stdout,
+    )
+    text = " ".join(said.split())
     assert "The model that is served." in text
     assert "pvc://CLAIM/PATH (a PersistentVolumeClaim of the same namespace, mounted read-only)" in text
     assert "uri <string> -required-" in text
