@@ -36,6 +36,7 @@ def test_an_applied_neuron_serves_and_says_so(lab: Lab, federation: CoreProcess 
     header, row_text = lab.kube.run("get", "mlneurons", "iris", "-n", SPACE).stdout.splitlines()
     told = dict(zip(header.split(), row_text.split(), strict=True))
     assert told["READY"] == "True"
+    assert told["REASON"] == "Serving"
     assert told["REPLICAS"] == "1/1"
     assert told["VERSION"] == "1.0.0"
     assert told["HEALTH"] == "100"
@@ -132,6 +133,7 @@ def test_a_wrong_digest_is_told_while_the_old_pods_serve_and_mended_by_the_user(
     assert lab.kube.condition("iris", SPACE, "Ready")["status"] == "True"  # type: ignore[index]
     assert lab.predict("iris", SETOSA).status == 200
     assert told_within_seconds(lab) <= 15
+    assert "ModelDigestMismatch" in lab.kube.run("get", "mlneuron", "iris", "-n", SPACE).stdout
     assert "ModelDigestMismatch" in lab.kube.run("describe", "mlneuron", "iris", "-n", SPACE).stdout
     lab.neuron("iris", model={"sha256": lab.digests["iris.joblib"]})
     lab.settled("iris")

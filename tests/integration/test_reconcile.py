@@ -32,8 +32,9 @@ def test_a_neuron_becomes_its_children_and_a_status(kube: Kube, space: str) -> N
     assert conditions["Ready"] == "Unknown"
     assert conditions["Reconciling"] == "True"
     row = kube.run("get", "mlneurons", "-n", space).stdout.splitlines()
-    assert row[0].split() == ["NAME", "READY", "REPLICAS", "VERSION", "HEALTH", "TRAFFIC", "FEDERATION", "AGE"]
-    assert row[1].split()[:4] == ["churn", "Unknown", "0/2", "1.0.0"]
+    names = "NAME READY REASON REPLICAS VERSION HEALTH TRAFFIC FEDERATION AGE"
+    assert row[0].split() == names.split()
+    assert row[1].split()[:5] == ["churn", "Unknown", "Creating", "0/2", "1.0.0"]
 
 
 @pytest.mark.parametrize("kind", ["deployment", "service", "poddisruptionbudget"])

@@ -152,6 +152,7 @@ def test_a_failing_new_revision_is_told_while_the_old_one_serves() -> None:
     assert "1 of 1 pods serve at http://churn.ml.svc" in message
     assert "does not come up: no file" in message
     assert conditions(found)["ModelLoaded"] == ("False", "ModelNotFound")
+    assert found["summary"]["reason"] == "ModelNotFound", "kubectl get shows it beside READY True"
 
 
 def test_a_condition_keeps_its_time_while_its_status_stays() -> None:
@@ -182,7 +183,7 @@ def test_a_neuron_that_served_and_does_not_any_more_has_no_health() -> None:
     before = status(Situation(neuron(), observed(settled(), pod(ready=True))), Told([sample()]))
     after = status(Situation(neuron(), observed(deployment(updatedReplicas=1), pod())), previous=before)
     assert after["health"] == {"score": 0, "status": "unhealthy", "message": "no pod serves"}
-    assert after["summary"] == {"replicas": "0/1", "traffic": "none"}
+    assert after["summary"] == {"reason": "Creating", "replicas": "0/1", "traffic": "none"}
 
 
 HEARD = FederationState(FederationReason.REGISTERED, True, "reported", "ml.churn", 1_795_521_600.0, registered=True)
@@ -229,4 +230,5 @@ def test_a_spec_that_cannot_be_understood_keeps_what_was_known() -> None:
     found = invalid(3, "spec.model.uri: bad", before, NOW)
     assert conditions(found) == {"Ready": ("False", "SpecInvalid"), "Stalled": ("True", "SpecInvalid")}
     assert found["url"] == before["url"]
+    assert found["summary"] == {**before["summary"], "reason": "SpecInvalid"}
     assert found["observedGeneration"] == 3

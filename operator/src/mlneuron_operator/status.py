@@ -46,6 +46,7 @@ def derive(situation: Situation, told: Told, previous: Object, now: str) -> Obje
         "model": _loaded(situation, told, previous),
         "traffic": [{"variant": PRIMARY, "percent": 100}] if serving else [],
         "summary": {
+            "reason": str(found.reason if found else drafts[0].reason),
             "replicas": f"{ready}/{situation.wanted}",
             "traffic": f"{PRIMARY}=100" if serving else "none",
         },
@@ -166,4 +167,5 @@ def invalid(generation: int, message: str, previous: Object, now: str) -> Object
         Draft(ConditionType.STALLED, "True", Reason.SPEC_INVALID, message),
     ]
     conditions = settle(drafts, previous.get("conditions", ()), generation, now)
-    return {**previous, "observedGeneration": generation, "conditions": conditions}
+    summary = {**previous.get("summary", {}), "reason": str(Reason.SPEC_INVALID)}
+    return {**previous, "observedGeneration": generation, "conditions": conditions, "summary": summary}

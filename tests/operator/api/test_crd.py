@@ -74,6 +74,7 @@ def test_the_columns_are_those_that_the_design_names() -> None:
     columns = version["additionalPrinterColumns"]
     assert [column["name"] for column in columns if not column.get("priority")] == [
         "Ready",
+        "Reason",
         "Replicas",
         "Version",
         "Health",
@@ -81,7 +82,7 @@ def test_the_columns_are_those_that_the_design_names() -> None:
         "Federation",
         "Age",
     ]
-    assert [column["name"] for column in columns if column.get("priority")] == ["Model", "URL", "Reason"]
+    assert [column["name"] for column in columns if column.get("priority")] == ["Model", "URL"]
 
 
 def test_the_paths_that_columns_and_scale_read_are_in_the_schema() -> None:

@@ -79,6 +79,7 @@ def _version() -> dict[str, Any]:
         },
         "additionalPrinterColumns": [
             _column("Ready", _condition("Ready", "status"), "Whether the model answers."),
+            _column("Reason", ".status.summary.reason", "Why it is as it is, in one word."),
             _column("Replicas", ".status.summary.replicas", "Ready of wanted pods."),
             _column("Version", ".status.model.version", "Version that is served."),
             _column("Health", ".status.health.score", "Health score, 0 to 100.", kind="integer"),
@@ -87,7 +88,6 @@ def _version() -> dict[str, Any]:
             _column("Age", ".metadata.creationTimestamp", "", kind="date"),
             _column("Model", ".spec.model.uri", "Where the model is.", wide=True),
             _column("URL", ".status.url", "Where the neuron answers inside the cluster.", wide=True),
-            _column("Reason", _condition("Ready", "reason"), "Why Ready is as it is.", wide=True),
         ],
     }
 

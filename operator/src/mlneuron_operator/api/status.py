@@ -128,9 +128,11 @@ class FederationStatus(Resource):
 class Summary(Resource):
     """Texts for the columns of kubectl get."""
 
-    replicas: str
+    reason: str
+    """Why it is as it is: the reason of Stalled or Reconciling while one of them holds, else of Ready."""
+    replicas: str | None = None
     """Ready of wanted pods, such as 2/3."""
-    traffic: str
+    traffic: str | None = None
     """The split in effect, such as primary=100."""
 
 
