@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -31,11 +31,28 @@ def federation(cluster: Cluster) -> Iterator[CoreProcess | None]:
         yield running
 
 
+class Install(Protocol):
+    """Installs the chart anew, with further values."""
+
+    def __call__(self, *values: str) -> None: ...
+
+
 @pytest.fixture(scope="session")
-def kube(cluster: Cluster, federation: CoreProcess | None) -> Kube:
-    """The cluster with the operator installed. Its GPU image does not exist, until a test installs one."""
+def install(cluster: Cluster, federation: CoreProcess | None) -> Install:
+    """The chart, reporting to the core; its GPU image does not exist, unless a test names one that does."""
     url = federation.url if federation else ""
-    quickstart.install_operator(cluster, f"federation.url={url}", f"runtime.images.gpu={MISSING_IMAGE}")
+
+    def chart(*values: str) -> None:
+        defaults = (f"federation.url={url}", f"runtime.images.gpu={MISSING_IMAGE}")
+        quickstart.install_operator(cluster, *defaults, *values)
+
+    return chart
+
+
+@pytest.fixture(scope="session")
+def kube(cluster: Cluster, install: Install) -> Kube:
+    """The cluster with the operator installed."""
+    install()
     return Kube(tools.ensure("kubernetes") / "kubectl", cluster.kubeconfig)
 
 

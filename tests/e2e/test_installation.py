@@ -3,7 +3,7 @@
 import pytest
 
 from dev import quickstart
-from tests.e2e.conftest import MISSING_IMAGE, SPACE, Lab
+from tests.e2e.conftest import SPACE, Install, Lab
 from tests.support.kube import eventually
 
 pytestmark = pytest.mark.e2e
@@ -22,9 +22,8 @@ def test_the_operator_reads_no_secret_but_its_own(lab: Lab) -> None:
     assert not may(lab, "create", "pods/exec", SPACE)
 
 
-def test_an_operator_of_one_namespace_serves_it_and_has_no_rights_in_others(lab: Lab) -> None:
-    gpu = f"runtime.images.gpu={MISSING_IMAGE}"
-    quickstart.install_operator(lab.cluster, f"watchNamespaces={{{SPACE}}}", gpu)
+def test_an_operator_of_one_namespace_serves_it_and_has_no_rights_in_others(lab: Lab, install: Install) -> None:
+    install(f"watchNamespaces={{{SPACE}}}")
     try:
         lab.neuron("narrow")
         lab.ready("narrow")
@@ -33,15 +32,12 @@ def test_an_operator_of_one_namespace_serves_it_and_has_no_rights_in_others(lab:
         eventually("it is mended", lambda: lab.kube.get("service", "narrow", SPACE), 10)
     finally:
         lab.delete("narrow")
-        quickstart.install_operator(lab.cluster, gpu)
+        install()
 
 
-def test_two_operators_stand_by_for_each_other(lab: Lab) -> None:
-    gpu = f"runtime.images.gpu={MISSING_IMAGE}"
-    quickstart.install_operator(lab.cluster, "replicas=2", gpu)
+def test_two_operators_stand_by_for_each_other(lab: Lab, install: Install) -> None:
+    install("replicas=2")
     try:
-        lease = lab.kube.get("lease", "mlneuron-operator", quickstart.NAMESPACE)
-        assert lease is not None
         leader = eventually("a leader", lambda: holder(lab))
         lab.kube.delete("pod", leader, quickstart.NAMESPACE)
         eventually("another leads", lambda: holder(lab) not in (None, "", leader), 40)
@@ -49,7 +45,7 @@ def test_two_operators_stand_by_for_each_other(lab: Lab) -> None:
         lab.ready("succession")
     finally:
         lab.delete("succession")
-        quickstart.install_operator(lab.cluster, gpu)
+        install()
 
 
 def holder(lab: Lab) -> str | None:

@@ -4,10 +4,8 @@ from typing import Any
 
 import pytest
 
-from dev import quickstart
 from dev.images import RUNTIME
-from tests.e2e.conftest import MISSING_IMAGE, Lab
-from tests.support.core_process import CoreProcess
+from tests.e2e.conftest import MISSING_IMAGE, Install, Lab
 
 pytestmark = pytest.mark.e2e
 
@@ -58,17 +56,14 @@ def test_what_is_wrong_is_told_with_its_mend(
     lab.delete(name)
 
 
-def test_a_gpu_neuron_waits_for_a_gpu_then_for_its_image_then_serves(lab: Lab, federation: CoreProcess | None) -> None:
+def test_a_gpu_neuron_waits_for_a_gpu_then_for_its_image_then_serves(lab: Lab, install: Install) -> None:
     """The node's GPUs are claimed, not there; the image that stands in for the GPU one is the CPU runtime."""
     requests, limits = {"cpu": "20m", "memory": "128Mi"}, {"nvidia.com/gpu": "1"}
     lab.neuron("gpu", resources={"requests": requests, "limits": limits})
     assert "nvidia.com/gpu" in lab.stalled("gpu", "GPUUnavailable")
     lab.cluster.advertise_gpus(4)
     assert MISSING_IMAGE in lab.stalled("gpu", "ImagePullFailed")
-    url = federation.url if federation else ""
-    quickstart.install_operator(
-        lab.cluster, f"federation.url={url}", f"runtime.images.gpu={lab.cluster.image(RUNTIME)}"
-    )
+    install(f"runtime.images.gpu={lab.cluster.image(RUNTIME)}")
     lab.ready("gpu")
     (container,) = lab.pods("gpu")[-1]["spec"]["containers"]
     assert (
