@@ -44,7 +44,8 @@ def _buildah(*arguments: str | Path, log: Path | None = None) -> str:
     places = ("--root", storage / "storage", "--runroot", storage / "run", "--storage-driver", "overlay")
     inner = ("sh", "-c", script, "sh", "buildah", *places, *arguments)
     env = {**os.environ, "BUILDAH_ISOLATION": "chroot"}
-    return run(["unshare", "--mount", "--propagation", "private", *inner], log=log, env=env).strip()
+    with tools.locked("buildah"):  # each has its own idea of what is mounted
+        return run(["unshare", "--mount", "--propagation", "private", *inner], log=log, env=env).strip()
 
 
 def build(dockerfile: Path, reference: str, arguments: Sequence[str]) -> None:
@@ -61,7 +62,7 @@ def build(dockerfile: Path, reference: str, arguments: Sequence[str]) -> None:
         *volumes,
         *base,
     )
-    log = cache() / "logs" / f"image-{dockerfile.parent.name}.log"
+    log = cache() / "logs" / f"image-{reference.rpartition('/')[2].replace(':', '-')}.log"
     log.unlink(missing_ok=True)
     _buildah("bud", *options, "--tag", reference, "--file", dockerfile, ROOT, log=log)
 
