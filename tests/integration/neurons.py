@@ -3,6 +3,7 @@
 from typing import Any
 
 CHILDREN = "serviceaccounts,configmaps,services,deployments,poddisruptionbudgets,horizontalpodautoscalers,ingresses"
+COLUMNS = ["NAME", "READY", "REASON", "REPLICAS", "VERSION", "HEALTH", "TRAFFIC", "FEDERATION", "AGE"]
 OURS = "app.kubernetes.io/managed-by=mlneuron-operator"
 
 

@@ -14,7 +14,7 @@ from mlneuron_operator.settings import RuntimeImages
 from tests.support.kube import Kube, eventually
 
 from .admitted import ADMITTED
-from .neurons import neuron
+from .neurons import COLUMNS, neuron
 from .refused import REFUSED
 from .specs import Spec
 
@@ -166,7 +166,7 @@ def test_the_short_name_and_the_category_list_neurons_with_their_columns(kube: K
     kube.apply(neuron("shown", space))
     for name in ("mln", "ml"):
         header, row = kube.run("get", name, "-n", space).stdout.splitlines()
-        assert header.split() == ["NAME", "READY", "REPLICAS", "VERSION", "HEALTH", "TRAFFIC", "FEDERATION", "AGE"]
+        assert header.split() == COLUMNS
         assert row.endswith("s")
 
 

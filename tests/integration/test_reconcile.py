@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.integration.neurons import AUTOSCALED, CHILDREN, EVERYTHING, OURS, neuron
+from tests.integration.neurons import AUTOSCALED, CHILDREN, COLUMNS, EVERYTHING, OURS, neuron
 from tests.support.kube import Kube, Object, eventually
 from tests.support.operator_process import OperatorProcess
 
@@ -32,8 +32,7 @@ def test_a_neuron_becomes_its_children_and_a_status(kube: Kube, space: str) -> N
     assert conditions["Ready"] == "Unknown"
     assert conditions["Reconciling"] == "True"
     row = kube.run("get", "mlneurons", "-n", space).stdout.splitlines()
-    names = "NAME READY REASON REPLICAS VERSION HEALTH TRAFFIC FEDERATION AGE"
-    assert row[0].split() == names.split()
+    assert row[0].split() == COLUMNS
     assert row[1].split()[:5] == ["churn", "Unknown", "Creating", "0/2", "1.0.0"]
 
 
