@@ -2,14 +2,13 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import joblib
@@ -18,19 +17,15 @@ from mlneuron_operator.health import Sample, health_of
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from dev.controlplane import free_ports
+from tests.support.kube import eventually
 
 
 @pytest.fixture(scope="module")
 def stats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     model = tmp_path_factory.mktemp("model") / "iris.joblib"
     joblib.dump(LogisticRegression(max_iter=500).fit(*load_iris(return_X_y=True)), model)
-    http, metrics = free_port(), free_port()
+    http, metrics = free_ports(2)
     runtime = [str(Path(sys.executable).with_name("mlneuron-runtime")), "serve", str(model)]
     process = subprocess.Popen(
         [*runtime, "--port", str(http), "--metrics-port", str(metrics)], env=os.environ, stdout=subprocess.DEVNULL
@@ -44,12 +39,14 @@ def stats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=2):
-            return
-        time.sleep(0.05)  # between polls with a deadline
-    pytest.fail(f"the runtime did not become ready (exit code {process.poll()})")
+    eventually("the runtime is ready", lambda: process.poll() is not None or answers(url), 60)
+    assert process.poll() is None, "the runtime ended"
+
+
+def answers(url: str) -> bool:
+    with suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=2):
+        return True
+    return False
 
 
 def test_a_pods_statistics_are_what_the_operator_reads(stats_url: str) -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from dev import quickstart, tools
 from dev.cluster import Cluster
+from dev.controlplane import free_ports
 from dev.images import RUNTIME
 from dev.node import Node
 from tests.e2e.http import Answer, post
 from tests.support.core_process import CoreProcess, core
 from tests.support.kube import Kube, eventually
-from tests.support.operator_process import free_port
 
 SPACE = "e2e"
 MISSING_IMAGE = "localhost/mlneuron-runtime:missing"
@@ -27,7 +27,7 @@ def federation(cluster: Cluster) -> Iterator[CoreProcess | None]:
     if not isinstance(cluster, Node):
         yield None
         return
-    with core(cluster.outside, free_port()) as running:
+    with core(cluster.outside, free_ports(1)[0]) as running:
         yield running
 
 

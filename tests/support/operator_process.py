@@ -3,25 +3,18 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev.controlplane import free_ports
+
 from .kube import eventually
-
-
-def free_port() -> int:
-    """A port of loopback that nothing listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)
@@ -80,7 +73,7 @@ class OperatorProcess:
 @contextmanager
 def operator(kubeconfig: Path, log: Path, **env: str) -> Iterator[OperatorProcess]:
     """An operator on a cluster; ended with the block if it still runs."""
-    port = free_port()
+    (port,) = free_ports(1)
     variables = {
         **os.environ,
         "KUBECONFIG": str(kubeconfig),

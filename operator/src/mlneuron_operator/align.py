@@ -10,6 +10,7 @@ from .api.neuron import MLNeuron
 from .api.status import Reason
 from .cluster import ApiError, Cluster
 from .compare import covers
+from .desired.meta import digest
 from .engine.store import Store
 from .kinds import CONFIG_MAP, kind_of
 from .observation import Object, Observation
@@ -109,7 +110,7 @@ def _comparable(desired: Object) -> Object:
 
 
 def _form(live: Object) -> str:
-    return repr({key: value for key, value in live.items() if key != "status"})
+    return digest({key: value for key, value in live.items() if key != "status"})
 
 
 def _owned(meta: dict[str, Any], neuron: MLNeuron) -> bool:

@@ -33,12 +33,15 @@ _SILENCE_SECONDS: Final = 150
 class ApiError(Exception):
     """The API server refused or failed a request; ``message`` is its own word."""
 
-    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
-        self.retry_after = retry_after
+
+
+FAULTS: Final = (ApiError, aiohttp.ClientError, TimeoutError, OSError)
+"""Every way in which a request can fail that is not a defect of the caller."""
 
 
 class Cluster:
@@ -112,8 +115,7 @@ class Cluster:
 
         Without ``force``, fields that another manager holds with another value raise ApiError 409.
         """
-        kind, meta = kind_of(obj), obj["metadata"]
-        return await self._patch(kind, meta["namespace"], meta["name"], obj, force=force)
+        return await self._apply(obj, force=force)
 
     async def overwrite(self, obj: Object) -> Object:
         """Merge patch: lists become as they are here, also where an apply would keep what others put in them."""
@@ -121,10 +123,9 @@ class Cluster:
         path, params = kind.path(meta["namespace"], meta["name"]), {"fieldManager": MANAGER}
         return await self._call("PATCH", path, kind, body=obj, params=params, content="application/merge-patch+json")
 
-    async def apply_status(self, kind: Kind, obj: Object) -> Object:
+    async def apply_status(self, obj: Object) -> Object:
         """Server-side apply of the whole status; the object as it then is."""
-        meta = obj["metadata"]
-        return await self._patch(kind, meta["namespace"], meta["name"], obj, force=True, subresource="status")
+        return await self._apply(obj, force=True, subresource="status")
 
     async def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
         """Create an object. ApiError 409 where it exists."""
@@ -154,11 +155,10 @@ class Cluster:
             await _raise_for_status(response)
             return orjson.loads(await response.read())
 
-    async def _patch(
-        self, kind: Kind, namespace: str, name: str, obj: Object, *, force: bool, subresource: str = ""
-    ) -> Object:
+    async def _apply(self, obj: Object, *, force: bool, subresource: str = "") -> Object:
+        kind, meta = kind_of(obj), obj["metadata"]
         params = {"fieldManager": MANAGER, "force": "true" if force else "false"}
-        path = kind.path(namespace, name, subresource)
+        path = kind.path(meta["namespace"], meta["name"], subresource)
         return await self._call("PATCH", path, kind, body=obj, params=params, content="application/apply-patch+yaml")
 
     async def _call(
@@ -228,8 +228,7 @@ async def _raise_for_status(response: aiohttp.ClientResponse) -> None:
         reason, message = status.get("reason", ""), status.get("message", "")
     except (orjson.JSONDecodeError, AttributeError):
         reason, message = response.reason or "", text.decode(errors="replace")[:500]
-    retry_after = response.headers.get("Retry-After", "")
-    raise ApiError(response.status, reason, message, float(retry_after) if retry_after.isdigit() else None)
+    raise ApiError(response.status, reason, message)
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import aiohttp
 import structlog
 
 from .api.names import LABEL_MANAGED_BY, MANAGER
-from .cluster import ApiError, Cluster
+from .cluster import FAULTS, Cluster
 from .engine.queue import WorkQueue
 from .engine.reflector import Reflector
 from .engine.store import Key, Store
@@ -29,7 +28,6 @@ SELECTOR = f"{LABEL_MANAGED_BY}={MANAGER}"
 SETTLE_SECONDS = 0.1
 """Changes of children come in bursts; a neuron waits this long for the rest of one."""
 WATCH_SILENCE_SECONDS = 600.0
-_FAULTS = (ApiError, aiohttp.ClientError, TimeoutError, OSError)
 
 
 class Controller:
@@ -80,7 +78,7 @@ class Controller:
 
     def seen(self, event: str | None, obj: dict[str, object]) -> None:
         """A change of a neuron, as kopf's watch tells it."""
-        for key in (self.store.delete if event == "DELETED" else self.store.put)(NEURON, obj):
+        for key in self.store.see(NEURON, event, obj):
             self.queue.add(key)
 
     def silence(self) -> float:
@@ -118,7 +116,7 @@ class Controller:
         """Reconcile a neuron; whatever goes wrong with one is no other's trouble, and is tried again."""
         try:
             outcome = await self._reconciler.reconcile(key)
-        except _FAULTS as error:
+        except FAULTS as error:
             delay = self.queue.retry(key)
             log.warning("will retry", neuron=key[1], namespace=key[0], error=repr(error), seconds=round(delay, 1))
             return "retry"
@@ -138,7 +136,7 @@ class Controller:
             for reflector in (*self._neurons, *self._children):
                 try:
                     await reflector.sync()
-                except _FAULTS as error:
+                except FAULTS as error:
                     log.warning("resync failed", kind=reflector.kind.name, error=repr(error))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

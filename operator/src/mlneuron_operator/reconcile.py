@@ -1,7 +1,7 @@
 """Reconciling one neuron, level-triggered: gather, decide, apply, write status."""
 
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -20,18 +20,13 @@ from .kinds import NEURON, WATCHED_KINDS
 from .observation import Observation, wanted_replicas
 from .outcome import Stalled
 from .settings import Settings
-from .status import Told, derive, invalid
+from .status import Told, derive, invalid, rfc3339
 from .telemetry import Telemetry
 from .verdict import Situation
 
 log = structlog.get_logger(__name__)
 
 Object = dict[str, Any]
-
-
-def utc_now() -> str:
-    """The time as Kubernetes writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Reconciler:
@@ -44,7 +39,7 @@ class Reconciler:
         settings: Settings,
         telemetry: Telemetry,
         board: FederationBoard,
-        now: Callable[[], str] = utc_now,
+        now: Callable[[], str] = lambda: rfc3339(time.time()),
     ) -> None:
         self._cluster = cluster
         self._store = store
@@ -65,6 +60,7 @@ class Reconciler:
         try:
             neuron = MLNeuron.parse(obj)
         except (ValidationError, ValueError) as error:
+            self._board.skip(key)
             await self._write(
                 key, obj, invalid(obj["metadata"]["generation"], explain(error), obj["status"], self._now())
             )
@@ -111,7 +107,7 @@ class Reconciler:
             "status": status,
         }
         try:
-            self._store.put(NEURON, await self._cluster.apply_status(NEURON, body))
+            self._store.put(NEURON, await self._cluster.apply_status(body))
         except ApiError as error:
             if error.status in {404, 409}:  # deleted, or made anew, since it was read
                 return

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import aiohttp
 import structlog
 
-from ..cluster import ApiError, Cluster
+from ..cluster import FAULTS, ApiError, Cluster
 from ..kinds import LEASE
 
 log = structlog.get_logger(__name__)
@@ -22,7 +21,6 @@ Object = dict[str, Any]
 DURATION: Final = 15.0
 RENEW_DEADLINE: Final = 10.0
 RETRY: Final = 2.0
-_FAULTS: Final = (ApiError, aiohttp.ClientError, TimeoutError, OSError)
 
 
 class Election:
@@ -79,7 +77,7 @@ class Election:
                 if lease is not None and lease["spec"].get("holderIdentity") == self._identity:
                     lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1}
                     await self._cluster.update(LEASE, lease)
-        except _FAULTS as error:
+        except FAULTS as error:
             log.warning("lease not released", error=repr(error))
 
     async def _try(self) -> bool:
@@ -97,7 +95,7 @@ class Election:
         except ApiError as error:
             if error.status != 409:
                 log.warning("lease not reachable", error=str(error))
-        except _FAULTS as error:
+        except FAULTS as error:
             log.warning("lease not reachable", error=repr(error))
         return False
 

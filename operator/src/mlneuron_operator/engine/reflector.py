@@ -7,10 +7,9 @@ misses deletions across a re-list; with eight objects to a neuron that is what a
 import asyncio
 from collections.abc import Callable
 
-import aiohttp
 import structlog
 
-from ..cluster import ApiError, Cluster
+from ..cluster import FAULTS, ApiError, Cluster
 from ..kinds import Kind
 from .store import Key, Store
 
@@ -68,7 +67,7 @@ class Reflector:
                     pause = await self._resync_after_gap(pause)
                     continue
                 log.warning("watch failed", kind=self.kind.name, error=str(error))
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            except FAULTS as error:
                 log.info("watch interrupted", kind=self.kind.name, error=repr(error))
             self.active_at = self._clock()
             await asyncio.sleep(pause)
@@ -77,7 +76,7 @@ class Reflector:
     async def _resync_after_gap(self, pause: float) -> float:
         try:
             await self.sync()
-        except (ApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        except FAULTS as error:
             log.warning("list failed", kind=self.kind.name, error=repr(error))
             await asyncio.sleep(pause)
             return min(pause * 2, _LONGEST_PAUSE)
@@ -89,7 +88,7 @@ class Reflector:
             self._version = int(obj["metadata"]["resourceVersion"])
             if event == "BOOKMARK":
                 continue
-            self._tell((self._store.delete if event == "DELETED" else self._store.put)(self.kind, obj))
+            self._tell(self._store.see(self.kind, event, obj))
 
     def _tell(self, neurons: set[Key]) -> None:
         for key in neurons:

@@ -77,6 +77,10 @@ class Store:
         meta = obj["metadata"]
         return self._remove(kind, (meta["namespace"], meta["name"]), meta["uid"], int(meta["resourceVersion"]))
 
+    def see(self, kind: Kind, event: str | None, obj: Object) -> set[Key]:
+        """Take in an event of a watch, by its type; the neurons that it changes."""
+        return self.delete(kind, obj) if event == "DELETED" else self.put(kind, obj)
+
     def prune(self, kind: Kind, listed: Collection[Key], before: int, namespace: str | None) -> set[Key]:
         """Forget objects that a full list of a kind (in one namespace, or in all) lacks; the keys of their neurons.
 

@@ -50,10 +50,7 @@ def _child(obj: Object) -> Object:
 
 def _deployment(obj: Object) -> Object:
     status = obj.get("status", {})
-    conditions = [
-        {key: item[key] for key in ("type", "status", "reason", "message") if key in item}
-        for item in status.get("conditions", ())
-    ]
+    conditions = [_condition(item) for item in status.get("conditions", ())]
     counts = {key: value for key, value in status.items() if isinstance(value, int)}
     return {**_child(obj), "status": {**counts, "conditions": conditions}, OWNS_REPLICAS: _owns_replicas(obj)}
 

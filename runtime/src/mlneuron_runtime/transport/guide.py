@@ -30,11 +30,8 @@ class Predict:
         self.plane = plane
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        serving = self.plane.config.serving
         with self.plane.request() as request:
-            body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds)
-            asked = await parse(body)
-            check_user(asked)
+            asked, _ = await ask(self.plane, scope, receive)
             answered, answer = await request.predict(required(asked, "features"), asked.get("model_version"))
         await send_json(send, 200, encode(told(answered, answer)))
 
@@ -46,18 +43,20 @@ class BatchPredict:
         self.plane = plane
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        serving = self.plane.config.serving
         with self.plane.request() as request:
-            body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds)
-            asked = await parse(body)
-            check_user(asked)
+            asked, large = await ask(self.plane, scope, receive)
             answer = await request.predict_batch(required(asked, "batch_features"), asked.get("model_version"))
-        large = len(body) > LARGE_BODY
         await send_json(send, 200, await asyncio.to_thread(encode_batch, answer) if large else encode_batch(answer))
 
 
-async def parse(body: bytes) -> dict[str, Any]:
-    return await asyncio.to_thread(parse_object, body) if len(body) > LARGE_BODY else parse_object(body)
+async def ask(plane: DataPlane, scope: Scope, receive: Receive) -> tuple[dict[str, Any], bool]:
+    """What the body asks for, and whether it is a large one."""
+    serving = plane.config.serving
+    body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds)
+    large = len(body) > LARGE_BODY
+    asked = await asyncio.to_thread(parse_object, body) if large else parse_object(body)
+    check_user(asked)
+    return asked, large
 
 
 def required(asked: dict[str, Any], field: str) -> object:
