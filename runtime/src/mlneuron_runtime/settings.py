@@ -13,12 +13,18 @@ import msgspec
 
 from mlneuron_runtime.failure import Fatal, Reason
 
-Framework = Literal["sklearn", "xgboost", "torch"]
+Framework = Literal["sklearn", "xgboost", "torch", "onnx", "mlflow"]
+
+Datatype = Literal[
+    "BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP16", "FP32", "FP64", "BYTES"
+]
+"""The Open Inference Protocol's words for what a tensor holds; BYTES is text."""
 
 EXTENSIONS: Mapping[str, Framework] = {
-    ".joblib": "sklearn", ".pkl": "sklearn", ".pickle": "sklearn",
+    ".joblib": "sklearn", ".pkl": "sklearn", ".pickle": "sklearn", ".skops": "sklearn",
     ".json": "xgboost", ".ubj": "xgboost",
     ".pt": "torch", ".pth": "torch", ".pt2": "torch",
+    ".onnx": "onnx",
 }  # fmt: skip
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -35,9 +41,18 @@ class Identity(Section):
     name: str
 
 
+class Input(Section):
+    """One input that the manifest declares: a column of a table, or a tensor with its `shape` a row."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    datatype: Datatype = "FP64"
+    shape: list[Annotated[int, msgspec.Meta(ge=1)]] = []
+
+
 class ModelSource(Section):
-    """The model to serve. `path` is where its file is, or where `fetch` puts it; `uri` is where it comes
-    from.
+    """The model to serve. `path` is where its file or folder is, or where `fetch` puts it; `uri` is where it comes
+    from. `cache` is a folder that several pods share, so that one of them downloads for all; `prepared` one where
+    `fetch` leaves the faster engine that it made of the model.
     """
 
     name: str
@@ -46,6 +61,10 @@ class ModelSource(Section):
     path: Annotated[str, msgspec.Meta(min_length=1)]
     version: str | None = None
     sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")] | None = None
+    acceleration: Literal["Auto", "Off"] = "Auto"
+    inputs: list[Input] | None = None
+    cache: str | None = None
+    prepared: str | None = None
 
 
 class Batching(Section):
@@ -58,12 +77,30 @@ class Batching(Section):
     max_queue: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1024
 
 
+class PayloadLog(Section):
+    """Where requests and answers are sent as CloudEvents: a share of them, without the `redact`ed fields."""
+
+    url: Annotated[str, msgspec.Meta(pattern="^https?://.+")]
+    sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    mode: Literal["All", "Request", "Response"] = "All"
+    redact: list[str] = []
+
+
 class Serving(Section):
-    """The bounds of one request, and of the stop."""
+    """The bounds of one request, and of the stop; how many processes serve, and who may ask.
+
+    `token_file` holds the accepted bearer tokens, one a line; without it anyone who reaches the port may ask.
+    """
 
     timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 10.0
     max_body_bytes: Annotated[int, msgspec.Meta(ge=1)] = 4 * 1024 * 1024
+    max_header_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1024 * 1024)] = 64 * 1024
+    max_connections: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 4096
     drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 20.0
+    workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    grpc: bool = True
+    token_file: str | None = None
+    payload_log: PayloadLog | None = None
 
 
 class Config(Section):
