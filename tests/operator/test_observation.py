@@ -35,7 +35,7 @@ def unscheduled(message: str) -> dict[str, Any]:
         (
             pod(**waiting("CreateContainerConfigError", 'secret "key" not found')),
             Reason.CONTAINER_CONFIG_INVALID,
-            'secret "key" not found; check spec.podTemplate.env',
+            'secret "key" not found; check the Secrets and ConfigMaps that spec.podTemplate.env',
         ),
         (pod(state=ended(78, WORD)), Reason.MODEL_DIGEST_MISMATCH, "spec.model.sha256"),
         (pod(**waiting("CrashLoopBackOff"), lastState=ended(78, WORD)), Reason.MODEL_DIGEST_MISMATCH, "pinned"),

@@ -52,7 +52,7 @@ def _since(draft: Draft, before: Mapping[str, Any] | None, now: str) -> str:
 
 
 def notices(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str, Any]]) -> list[Notice]:
-    """The events of a transition: it serves, it no longer serves, the user must act."""
+    """The events of a transition: it serves, it no longer serves, the user must act, its model has a flaw."""
     before = {item["type"]: item for item in previous}
     after = {item["type"]: item for item in current}
     found: list[Notice] = []
@@ -64,6 +64,9 @@ def notices(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str
         found.append(Notice(False, Reason.SERVING, after[ConditionType.READY]["message"]))
     if was_ready and not ready and not found:
         found.append(Notice(True, Reason.NOT_SERVING, after[ConditionType.READY]["message"]))
+    warned, was_warned = after.get(ConditionType.MODEL_WARNING), before.get(ConditionType.MODEL_WARNING)
+    if warned and (was_warned is None or was_warned["reason"] != warned["reason"]):
+        found.append(Notice(True, warned["reason"], warned["message"]))
     return found
 
 

@@ -1,8 +1,20 @@
 """A neuron's health from what its pods tell; pure. The rules for a single pod are the runtime's (the federation's)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+_REASON: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
+_TEXT_LENGTH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWarning:
+    """What is not as it should be about a model that serves all the same: a word, and a sentence for a person."""
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +28,20 @@ class Sample:
     started_at: float
     requests: int
     failures: int
+    engine: str | None = None
+    """What runs the model; None of a runtime that does not say."""
+    engine_reason: str | None = None
+    """Why that engine runs it."""
+    warnings: tuple[ModelWarning, ...] = ()
 
     @classmethod
     def parse(cls, stats: dict[str, Any]) -> "Sample":
-        """A sample from a pod's ``/stats``. Raises KeyError or TypeError for anything else."""
+        """A sample from a pod's ``/stats``. Raises KeyError or TypeError for anything else.
+
+        The pods of the last revision may run an older runtime, so what came later may be absent.
+        """
         model = stats["model"]
+        engine, why = _engine(stats["acceleration"], model["framework"]) if "acceleration" in stats else (None, None)
         return cls(
             version=model["version"],
             digest=model["sha256"],
@@ -29,11 +50,33 @@ class Sample:
             started_at=float(stats["startedAt"]),
             requests=int(stats["requests"]),
             failures=int(stats["failures"]),
+            engine=engine,
+            engine_reason=why,
+            warnings=tuple(_warning(item) for item in stats.get("warnings", ())),
         )
 
     def told(self) -> tuple[object, ...]:
         """The part that status shows; only a change of it is worth a reconciliation."""
-        return self.version, self.digest, self.framework, self.score
+        model = self.version, self.digest, self.framework, self.engine, self.engine_reason
+        return *model, self.score, self.warnings
+
+
+def _engine(acceleration: dict[str, Any], framework: str) -> tuple[str, str]:
+    """What runs the model, the framework where nothing faster does, and why."""
+    return str(acceleration["engine"] or framework), str(acceleration["reason"])[:_TEXT_LENGTH]
+
+
+def _warning(item: dict[str, Any]) -> ModelWarning:
+    """A warning within the bounds of a condition. Raises ValueError for what no condition can hold."""
+    reason = str(item["reason"])
+    if not _REASON.fullmatch(reason):
+        raise ValueError(f"{reason!r} is no reason")
+    return ModelWarning(reason, str(item["message"])[:_TEXT_LENGTH])
+
+
+def warnings_of(samples: Sequence[Sample]) -> list[ModelWarning]:
+    """What any pod warns of, each once, in the order of the pods."""
+    return list(dict.fromkeys(warning for sample in samples for warning in sample.warnings))
 
 
 @dataclass(frozen=True, slots=True)

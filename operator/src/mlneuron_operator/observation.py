@@ -98,7 +98,8 @@ def _container_problem(pod: str, container: Object) -> Problem | None:
     if reason in _CONFIG_REASONS:
         return Problem(
             Reason.CONTAINER_CONFIG_INVALID,
-            f"container {container['name']} can't be made: {message or reason}; check spec.podTemplate.env",
+            f"container {container['name']} can't be made: {message or reason}; check the Secrets and "
+            "ConfigMaps that spec.podTemplate.env and spec.model.credentials name",
         )
     ended = state.get("terminated") or (container["lastState"] or {}).get("terminated") or {}
     if not ended.get("exitCode") or container["ready"]:
@@ -151,7 +152,8 @@ def _scheduling_problem(said: str) -> Problem:
     if "persistentvolumeclaim" in said.lower() or "volume" in said.lower():
         return Problem(
             Reason.VOLUME_UNAVAILABLE,
-            f"spec.model.uri: {said}; create the PersistentVolumeClaim in the neuron's namespace, or mend the uri",
+            f"spec.model.uri: {said}; create the PersistentVolumeClaim in the neuron's namespace, or mend the uri "
+            "(or spec.model.cache)",
         )
     if "nvidia.com/" in said:
         return Problem(

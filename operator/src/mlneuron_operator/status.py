@@ -10,7 +10,7 @@ from .api.status import RUNTIME_REASONS, ConditionType, Reason
 from .conditions import ConditionStatus, Draft, settle
 from .desired.access import url
 from .federation.state import REFRESH_SECONDS, FederationReason, FederationState
-from .health import NOTHING_SERVES, Health, Sample, health_of
+from .health import NOTHING_SERVES, Health, Sample, health_of, warnings_of
 from .observation import is_ready
 from .verdict import Situation, Verdict, verdict
 
@@ -34,7 +34,12 @@ def derive(situation: Situation, told: Told, previous: Object, now: str) -> Obje
     neuron, ready = situation.neuron, len(situation.observation.ready_pods)
     found = verdict(situation)
     live = situation.deployment
-    drafts = [*_readiness(situation, found, ready), _model(situation, found), *_reported(told, previous)]
+    drafts = [
+        *_readiness(situation, found, ready),
+        _model(situation, found),
+        *_warned(situation, told, previous),
+        *_reported(told, previous),
+    ]
     serving = ready > 0
     status: Object = {
         "observedGeneration": neuron.generation,
@@ -93,6 +98,25 @@ def _model(situation: Situation, found: Verdict | None) -> Draft:
     return Draft(ConditionType.MODEL_LOADED, "Unknown", Reason.MODEL_LOADING, "no pod has loaded it yet")
 
 
+def _warned(situation: Situation, told: Told, previous: Object) -> list[Draft]:
+    """What the pods warn of; what they did before, while ready ones have not told anything yet."""
+    if told.samples:
+        warnings = warnings_of(told.samples)
+        message = "; ".join(warning.message for warning in warnings)
+        return [Draft(ConditionType.MODEL_WARNING, "True", warnings[0].reason, message)] if warnings else []
+    if not situation.observation.ready_pods:
+        return []
+    return _as_before(ConditionType.MODEL_WARNING, previous)
+
+
+def _as_before(kind: ConditionType, previous: Object) -> list[Draft]:
+    return [
+        Draft(kind, item["status"], item["reason"], item["message"])
+        for item in previous.get("conditions", ())
+        if item["type"] == kind
+    ]
+
+
 def _reported(told: Told, previous: Object) -> list[Draft]:
     if not told.federated:
         return []
@@ -100,10 +124,8 @@ def _reported(told: Told, previous: Object) -> list[Draft]:
     if state is not None:
         holds: dict[bool | None, ConditionStatus] = {True: "True", False: "False", None: "Unknown"}
         return [Draft(ConditionType.FEDERATION_READY, holds[state.ready], state.reason, state.message)]
-    for item in previous.get("conditions", ()):
-        if item["type"] == ConditionType.FEDERATION_READY:
-            return [Draft(ConditionType.FEDERATION_READY, item["status"], item["reason"], item["message"])]
-    return [Draft(ConditionType.FEDERATION_READY, "Unknown", FederationReason.REGISTERING, "not reported yet")]
+    unheard = Draft(ConditionType.FEDERATION_READY, "Unknown", FederationReason.REGISTERING, "not reported yet")
+    return _as_before(ConditionType.FEDERATION_READY, previous) or [unheard]
 
 
 def _loaded(situation: Situation, told: Told, previous: Object) -> Object:
@@ -115,6 +137,8 @@ def _loaded(situation: Situation, told: Told, previous: Object) -> Object:
         "version": sample.version if sample else known.get("version", neuron.spec.model.version),
         "digest": sample.digest if sample else known.get("digest", neuron.spec.model.sha256),
         "framework": neuron.spec.model.resolved_framework(),
+        "engine": sample.engine if sample else known.get("engine"),
+        "engineReason": sample.engine_reason if sample else known.get("engineReason"),
     }
     return {name: value for name, value in loaded.items() if value}
 

@@ -7,8 +7,14 @@ from typing import Final
 from .api.names import ANNOTATION_REVISION
 from .api.neuron import MLNeuron
 from .api.status import Reason
+from .desired.source import image_of
 from .observation import Object, Observation, Problem, problem_of
 from .outcome import Stalled
+
+_NO_IMAGE_VOLUMES: Final = (
+    "spec.model.uri: this cluster mounts no image as a volume; use Kubernetes 1.35 or newer (or 1.33 with the feature "
+    "gate ImageVolume), or put the model elsewhere than at oci://"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,16 @@ def _no_deployment(situation: Situation) -> Verdict | None:
     return Verdict(Reason.CREATING, "its objects are being made") if situation.deployment is None else None
 
 
+def _image_volume_dropped(situation: Situation) -> Verdict | None:
+    """An API server without image volumes drops them without a word, and the pods would find no model."""
+    live = situation.deployment
+    if image_of(situation.neuron.spec.model) is None or live is None:
+        return None
+    if any("image" in volume for volume in live["spec"]["template"].get("spec", {}).get("volumes", ())):
+        return None
+    return Verdict(Reason.VOLUME_UNAVAILABLE, _NO_IMAGE_VOLUMES, stalled=True)
+
+
 def _pods_refused(situation: Situation) -> Verdict | None:
     said = _condition(situation.deployment, "ReplicaFailure", "True")
     if said is None:
@@ -114,6 +130,7 @@ def _condition(deployment: Object | None, kind: str, status: str) -> str | None:
 _CHECKS: Final[tuple[Callable[[Situation], Verdict | None], ...]] = (
     _fault,
     _no_deployment,
+    _image_volume_dropped,
     _pods_refused,
     _pod_problem,
     _no_progress,

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     MODEL_DIGEST_MISMATCH = "ModelDigestMismatch"
     MODEL_LOAD_FAILED = "ModelLoadFailed"
     MODEL_WARMUP_FAILED = "ModelWarmupFailed"
+    MODEL_SIGNATURE_MISMATCH = "ModelSignatureMismatch"
 
 
 class Fatal(Exception):

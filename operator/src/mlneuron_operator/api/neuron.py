@@ -12,11 +12,13 @@ from pydantic import Field
 
 from .access import AutoscalingSpec, RouteSpec
 from .base import Resource, Rule
+from .compute import BatchingSpec, ResourcesSpec
 from .federation import FederationSpec
 from .model import Framework, ModelSpec
 from .pod_template import PodTemplateSpec
 from .quantity import DURATION_PATTERN, amount, seconds
-from .serving import BatchingSpec, ResourcesSpec, ServingSpec
+from .serving import ServingSpec
+from .uri import ModelUri
 
 __all__ = [
     "AutoscalingSpec",
@@ -72,7 +74,7 @@ class MLNeuronSpec(Resource):
     """How requests that arrive together share one call of the model."""
 
     serving: ServingSpec = Field(default_factory=ServingSpec)
-    """Limits of the HTTP server."""
+    """How a pod serves: processes, protocols, bounds, who may ask."""
 
     route: RouteSpec | None = None
     """The way in from outside the cluster; none when not set."""
@@ -141,7 +143,8 @@ class MLNeuron:
 
 
 def _check_formats(spec: MLNeuronSpec) -> None:
-    """Raise ValueError for a quantity or duration that the schema's pattern let through."""
+    """Raise ValueError for a uri, quantity or duration that the schema's pattern let through."""
+    ModelUri.parse(spec.model.uri)
     for field, values in (("requests", spec.resources.requests), ("limits", spec.resources.limits)):
         for name, quantity in values.items():
             try:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from .quantity import QUANTITY_PATTERN
+
 Schema = dict[str, Any]
 
 _MARKED: Final = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -62,7 +64,7 @@ def _spoken(expression: str) -> str:
 
 def _type(schema: Schema) -> str:
     if "x-kubernetes-int-or-string" in schema:
-        return "quantity"
+        return "quantity" if schema["pattern"] == QUANTITY_PATTERN else "integer or string"
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     if schema["type"] == "array":

@@ -1,69 +1,14 @@
-"""What a pod may use, and the limits within which it serves."""
+"""How a pod serves: its processes and protocols, the bounds of a request, who may ask, and what is told of it."""
 
-from typing import Annotated, ClassVar, Final
+from decimal import Decimal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from .base import Duration, Quantity, Resource, Rule
+from .base import Duration, Name, Quantity, Resource, Rule
 from .quantity import DURATION_PATTERN
 
-_RESOURCE_NAME: Final = "name in ['cpu', 'memory', 'ephemeral-storage']"
-
-_QUANTITY_RULES: Final = (
-    Rule(
-        f"self.all(name, name.contains('/') || {_RESOURCE_NAME})",
-        f"'unknown resource ' + self.filter(name, !(name.contains('/') || {_RESOURCE_NAME}))[0] + "
-        "': write cpu, memory, ephemeral-storage, or a full name such as nvidia.com/gpu'",
-        dynamic=True,
-    ),
-    Rule(
-        "self.all(name, !name.contains('/') || string(self[name]).matches('^[0-9]+$'))",
-        "an extended resource such as nvidia.com/gpu comes in whole pieces: write a whole number",
-    ),
-)
-
-Quantities = Annotated[dict[str, Quantity], Field(max_length=16), *_QUANTITY_RULES]
-
-
-class ResourcesSpec(Resource):
-    """Compute resources of each pod."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "!has(self.requests) || !has(self.limits) || self.requests.all(name, !name.contains('/') || "
-            "!(name in self.limits) || string(self.requests[name]) == string(self.limits[name]))",
-            "an extended resource such as nvidia.com/gpu can't be overcommitted: "
-            "give it the same number in requests and limits",
-        ),
-        Rule(
-            "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || "
-            "!isQuantity(string(self.requests[name])) || !isQuantity(string(self.limits[name])) || "
-            "quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)",
-            "a request is above its limit: lower it in requests, or raise it in limits",
-        ),
-    )
-
-    requests: Quantities = Field(default_factory=dict)
-    """What is reserved for each pod, by resource name: cpu, memory, nvidia.com/gpu. A GPU may be named in requests or
-    in limits; the other is filled in."""
-
-    limits: Quantities = Field(default_factory=dict)
-    """What each pod may use at most, by resource name."""
-
-
-class BatchingSpec(Resource):
-    """How requests that arrive together share one call of the model."""
-
-    max_size: Annotated[int, Field(ge=1, le=4096)] = 32
-    """Most rows in one call of the model."""
-
-    max_delay: Duration = "0ms"
-    """How long a request may wait for others. 0ms waits for nobody: what arrives while the model is busy forms the
-    next batch."""
-
-    max_queue: Annotated[int, Field(ge=1, le=1048576)] = 1024
-    """Most requests waiting in a pod; one more is answered 503 with Retry-After."""
-
+MAX_WORKERS: Final = 64
 
 _BODY_SIZE: Final = Rule(
     "isQuantity(string(self)) && quantity(string(self)).isInteger() && "
@@ -73,9 +18,73 @@ _BODY_SIZE: Final = Rule(
     dynamic=True,
 )
 
+_WORKERS: Final = Rule(
+    f"type(self) == int ? self >= 1 && self <= {MAX_WORKERS} : self == 'auto'",
+    f"'workers is ' + string(self) + ': write auto, or a whole number from 1 to {MAX_WORKERS}'",
+    dynamic=True,
+)
+
+_PERCENT: Final = r"^(100|[0-9]{1,2}([.][0-9]{1,3})?)%$"
+
+
+class AuthSpec(Resource):
+    """Who may ask for predictions: whoever shows one of the tokens of a Secret."""
+
+    secret_name: Name
+    """A Secret of the same namespace."""
+
+    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._A-Za-z0-9]+$")] = "tokens"
+    """Key in it that holds the accepted bearer tokens, one a line. Changed tokens hold within about a minute, without
+    a restart."""
+
+
+class PayloadLogSpec(Resource):
+    """Requests and answers as CloudEvents, sent to a collector; a request never waits for one."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule("!self.url.matches('^https?://[^/]*@')", "url must not hold credentials: leave out the part before @"),
+    )
+
+    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^/?#\s]+\S*$")]
+    """Where they are sent, by POST."""
+
+    sample: Annotated[
+        str,
+        Field(max_length=8, pattern=_PERCENT),
+        Rule(
+            f"self.matches('{_PERCENT}')",
+            "self + ' is not a share: write a percentage from 0% to 100%, such as 1% or 0.1%'",
+            dynamic=True,
+        ),
+    ] = "100%"
+    """Share of the requests that is logged, such as 1% or 0.1%."""
+
+    mode: Literal["All", "Request", "Response"] = "All"
+    """What of each: All, the Request alone or the Response alone."""
+
+    redact: Annotated[list[Annotated[str, Field(min_length=1, max_length=253)]], Field(max_length=256)] = Field(
+        default_factory=list
+    )
+    """Names of fields and inputs whose values are left out."""
+
+    @property
+    def share(self) -> float:
+        """sample as a number from 0 to 1."""
+        return float(Decimal(self.sample.removesuffix("%")) / 100)
+
 
 class ServingSpec(Resource):
-    """Limits of the HTTP server."""
+    """How a pod serves."""
+
+    workers: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_WORKERS)] | Annotated[str, Field(pattern="^auto$", max_length=4)], _WORKERS
+    ] = "auto"
+    """Processes that serve on one port in a pod, each with the model in its memory. auto is one for each whole CPU of
+    the pod's limit, or of its request where it has no limit, at most 8; and one with a GPU or torch, which use several
+    CPUs by themselves."""
+
+    grpc: bool = True
+    """Whether the Open Inference Protocol is served over gRPC as well, on port 8081."""
 
     timeout: Annotated[
         Duration,
@@ -90,3 +99,9 @@ class ServingSpec(Resource):
 
     max_body_bytes: Annotated[Quantity, _BODY_SIZE] = "4Mi"
     """Largest request body; a larger one is answered 413."""
+
+    auth: AuthSpec | None = None
+    """Who may ask for predictions; anyone who reaches the pod when not set."""
+
+    payload_log: PayloadLogSpec | None = None
+    """Where requests and answers are logged; nowhere when not set."""

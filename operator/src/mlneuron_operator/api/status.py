@@ -9,12 +9,13 @@ from .base import Resource
 
 
 class ConditionType(StrEnum):
-    """What a condition is about. Reconciling and Stalled are present only while True (kstatus)."""
+    """What a condition is about. Reconciling, Stalled (kstatus) and ModelWarning are present only while True."""
 
     READY = "Ready"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     MODEL_LOADED = "ModelLoaded"
+    MODEL_WARNING = "ModelWarning"
     FEDERATION_READY = "FederationReady"
 
 
@@ -50,6 +51,9 @@ class Reason(StrEnum):
     MODEL_DIGEST_MISMATCH = "ModelDigestMismatch"
     MODEL_LOAD_FAILED = "ModelLoadFailed"
     MODEL_WARMUP_FAILED = "ModelWarmupFailed"
+    MODEL_SIGNATURE_MISMATCH = "ModelSignatureMismatch"
+
+    VERSION_SKEW = "VersionSkew"
 
 
 RUNTIME_REASONS = frozenset(
@@ -60,6 +64,7 @@ RUNTIME_REASONS = frozenset(
         Reason.MODEL_DIGEST_MISMATCH,
         Reason.MODEL_LOAD_FAILED,
         Reason.MODEL_WARMUP_FAILED,
+        Reason.MODEL_SIGNATURE_MISMATCH,
     }
 )
 """Reasons that the runtime itself gives, in its pod's termination message."""
@@ -90,7 +95,11 @@ class ModelStatus(Resource):
     digest: str | None = None
     """SHA-256 of the file that is served, in hex."""
     framework: str | None = None
-    """Framework that runs it."""
+    """Framework that made it."""
+    engine: str | None = None
+    """What runs it: the framework, or the faster engine that answers as it does, such as onnxruntime."""
+    engine_reason: str | None = None
+    """Why that engine runs it, such as what keeps the model from a faster one."""
 
 
 class TrafficShare(Resource):
@@ -148,7 +157,7 @@ class MLNeuronStatus(Resource):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
     ] = Field(default_factory=list)
-    """Ready, Reconciling, Stalled, ModelLoaded, FederationReady."""
+    """Ready, Reconciling, Stalled, ModelLoaded, ModelWarning, FederationReady."""
     replicas: int | None = None
     """Pods that exist; what kubectl scale and an autoscaler read."""
     ready_replicas: int | None = None

@@ -7,11 +7,13 @@ from ..api.neuron import MLNeuron
 from .meta import metadata
 
 HTTP_PORT: Final = 8080
+GRPC_PORT: Final = 8081
 METRICS_PORT: Final = 9090
 
 
 def service(neuron: MLNeuron) -> dict[str, Any]:
-    """The neuron's address: HTTP on port 80, metrics on 9090."""
+    """The neuron's address: HTTP on port 80, gRPC on 8081 where it is served, metrics on 9090."""
+    grpc = {"name": "grpc", "port": GRPC_PORT, "targetPort": "grpc", "protocol": "TCP"}
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -21,6 +23,7 @@ def service(neuron: MLNeuron) -> dict[str, Any]:
             "selector": selector_labels(neuron.name),
             "ports": [
                 {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"},
+                *([{**grpc, "appProtocol": "kubernetes.io/h2c"}] if neuron.spec.serving.grpc else []),
                 {"name": "metrics", "port": METRICS_PORT, "targetPort": "metrics", "protocol": "TCP"},
             ],
         },

@@ -1,18 +1,19 @@
 """The ConfigMap that tells the runtime what to serve and within which limits."""
 
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import orjson
 
 from ..api.names import support_name
 from ..api.neuron import MLNeuron, ModelSpec
 from ..api.quantity import amount, seconds
+from ..api.serving import PayloadLogSpec
 from .meta import digest, metadata
+from .source import CACHE_FOLDER, caches, model_path, prepared_path
+from .volumes import TOKENS_FOLDER
+from .workers import workers
 
 CONFIG_KEY: Final = "config.json"
-CONFIG_FOLDER: Final = "/etc/mlneuron"
-MODEL_FOLDER: Final = "/models"
 DRAIN_MARGIN_SECONDS: Final = 5.0
 """Beyond the request deadline, what a stopping pod may take to answer what it has accepted."""
 
@@ -34,44 +35,53 @@ def config_map(neuron: MLNeuron) -> dict[str, Any]:
 
 
 def runtime_config(neuron: MLNeuron) -> dict[str, Any]:
-    """The configuration that the runtime parses; durations in seconds, sizes in bytes."""
-    spec = neuron.spec
+    """The configuration that the runtime parses; durations in seconds, sizes in bytes, shares from 0 to 1."""
+    batching = neuron.spec.batching
     return {
         "neuron": {"namespace": neuron.namespace, "name": neuron.name},
-        "model": {
-            "name": neuron.name,
-            "version": spec.model.version,
-            "framework": spec.model.resolved_framework(),
-            "uri": spec.model.uri,
-            "path": model_path(spec.model),
-            "sha256": spec.model.sha256,
-        },
+        "model": {"name": neuron.name, **_model(neuron.spec.model)},
         "batching": {
-            "maxSize": spec.batching.max_size,
-            "maxDelaySeconds": seconds(spec.batching.max_delay),
-            "maxQueue": spec.batching.max_queue,
+            "maxSize": batching.max_size,
+            "maxDelaySeconds": seconds(batching.max_delay),
+            "maxQueue": batching.max_queue,
         },
-        "serving": {
-            "timeoutSeconds": seconds(spec.serving.timeout),
-            "maxBodyBytes": int(amount(spec.serving.max_body_bytes)),
-            "drainSeconds": drain_seconds(neuron),
-        },
+        "serving": _serving(neuron),
     }
+
+
+def _model(model: ModelSpec) -> dict[str, Any]:
+    inputs = [item.model_dump(by_alias=True) for item in model.inputs or ()]
+    return {
+        "version": model.version,
+        "framework": model.resolved_framework(),
+        "uri": model.uri,
+        "path": model_path(model),
+        "sha256": model.sha256,
+        "acceleration": model.acceleration,
+        "inputs": inputs or None,
+        "cache": CACHE_FOLDER if caches(model) else None,
+        "prepared": prepared_path(model),
+    }
+
+
+def _serving(neuron: MLNeuron) -> dict[str, Any]:
+    serving = neuron.spec.serving
+    auth, log = serving.auth, serving.payload_log
+    return {
+        "timeoutSeconds": seconds(serving.timeout),
+        "maxBodyBytes": int(amount(serving.max_body_bytes)),
+        "drainSeconds": drain_seconds(neuron),
+        "workers": workers(neuron),
+        "grpc": serving.grpc,
+        "tokenFile": f"{TOKENS_FOLDER}/{auth.key}" if auth else None,
+        "payloadLog": _payload_log(log) if log else None,
+    }
+
+
+def _payload_log(log: PayloadLogSpec) -> dict[str, Any]:
+    return {"url": log.url, "sample": log.share, "mode": log.mode, "redact": log.redact}
 
 
 def drain_seconds(neuron: MLNeuron) -> float:
     """How long a stopping pod may take to answer what it has accepted."""
     return seconds(neuron.spec.serving.timeout) + DRAIN_MARGIN_SECONDS
-
-
-def claim_of(model: ModelSpec) -> str | None:
-    """Name of the PersistentVolumeClaim that holds the model; None for a model that is fetched."""
-    return model.uri.removeprefix("pvc://").partition("/")[0] if model.uri.startswith("pvc://") else None
-
-
-def model_path(model: ModelSpec) -> str:
-    """Where the model file is inside the pod."""
-    claim = claim_of(model)
-    if claim is not None:
-        return f"{MODEL_FOLDER}/{model.uri.removeprefix(f'pvc://{claim}/').lstrip('/')}"
-    return f"{MODEL_FOLDER}/{urlsplit(model.uri).path.rpartition('/')[2] or 'model'}"

@@ -7,8 +7,10 @@ from ..api.names import selector_labels, support_name
 from ..api.neuron import MLNeuron
 from ..api.quantity import canonical
 from ..settings import RuntimeImages
-from .access import HTTP_PORT, METRICS_PORT
-from .config import CONFIG_FOLDER, CONFIG_KEY, MODEL_FOLDER, claim_of, drain_seconds
+from .access import GRPC_PORT, HTTP_PORT, METRICS_PORT
+from .config import CONFIG_KEY, drain_seconds
+from .source import needs_fetch
+from .volumes import CONFIG_FOLDER, fetch_mounts, runtime_mounts, volumes
 
 DEFAULT_REQUESTS: Final = {"cpu": "100m", "memory": "256Mi"}
 RUNTIME_UID: Final = 65532
@@ -31,10 +33,10 @@ _POD_SECURITY: Final = {
 
 
 def pod_spec(neuron: MLNeuron, images: RuntimeImages, config: str) -> dict[str, Any]:
-    """The pod: one runtime container, before it the fetch of a model that is not on a claim."""
+    """The pod: one runtime container, before it the step that fetches and prepares the model where that is needed."""
     template = neuron.spec.pod_template
     optional = {
-        "initContainers": [_fetch(neuron, images)] if claim_of(neuron.spec.model) is None else None,
+        "initContainers": [_fetch(neuron, images)] if needs_fetch(neuron.spec.model) else None,
         "nodeSelector": template.node_selector,
         "tolerations": [item.model_dump(by_alias=True, exclude_none=True) for item in template.tolerations],
         "affinity": template.affinity,
@@ -50,7 +52,7 @@ def pod_spec(neuron: MLNeuron, images: RuntimeImages, config: str) -> dict[str, 
         "terminationGracePeriodSeconds": PRE_STOP_SECONDS + math.ceil(drain_seconds(neuron)) + 5,
         "topologySpreadConstraints": [_spread(neuron)],
         "containers": [_runtime(neuron, images)],
-        "volumes": _volumes(neuron, config),
+        "volumes": volumes(neuron, config),
         **{name: value for name, value in optional.items() if value},
     }
 
@@ -64,17 +66,19 @@ def _runtime(neuron: MLNeuron, images: RuntimeImages) -> dict[str, Any]:
     return {
         "name": "runtime",
         **_container(neuron, images, "serve"),
-        "ports": [
-            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
-            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
-        ],
+        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in _ports(neuron).items()],
         "resources": _resources(neuron),
         "startupProbe": _probe("/livez", period=1, failures=120),
         "readinessProbe": _probe("/readyz", period=2, failures=2),
         "livenessProbe": _probe("/livez", period=10, failures=3),
         "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
-        "volumeMounts": _mounts(neuron, read_only=True),
+        "volumeMounts": runtime_mounts(neuron),
     }
+
+
+def _ports(neuron: MLNeuron) -> dict[str, int]:
+    grpc = {"grpc": GRPC_PORT} if neuron.spec.serving.grpc else {}
+    return {"http": HTTP_PORT, **grpc, "metrics": METRICS_PORT}
 
 
 def _fetch(neuron: MLNeuron, images: RuntimeImages) -> dict[str, Any]:
@@ -82,11 +86,13 @@ def _fetch(neuron: MLNeuron, images: RuntimeImages) -> dict[str, Any]:
         kind: {name: value for name, value in amounts.items() if "/" not in name}
         for kind, amounts in _resources(neuron).items()
     }
+    credentials = neuron.spec.model.credentials
     return {
         "name": "fetch",
         **_container(neuron, images, "fetch"),
+        **({"envFrom": [{"secretRef": {"name": credentials.secret_name}}]} if credentials else {}),
         "resources": {kind: amounts for kind, amounts in resources.items() if amounts},
-        "volumeMounts": _mounts(neuron, read_only=False),
+        "volumeMounts": fetch_mounts(neuron),
     }
 
 
@@ -113,8 +119,9 @@ def _resources(neuron: MLNeuron) -> dict[str, dict[str, str]]:
 
 
 def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
+    """On the port of the metrics: of several processes that serve, it is their supervisor's, which knows of all."""
     return {
-        "httpGet": {"path": path, "port": "http"},
+        "httpGet": {"path": path, "port": "metrics"},
         "periodSeconds": period,
         "timeoutSeconds": 2,
         "failureThreshold": failures,
@@ -128,21 +135,3 @@ def _spread(neuron: MLNeuron) -> dict[str, Any]:
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": selector_labels(neuron.name)},
     }
-
-
-def _volumes(neuron: MLNeuron, config: str) -> list[dict[str, Any]]:
-    claim = claim_of(neuron.spec.model)
-    model = {"persistentVolumeClaim": {"claimName": claim, "readOnly": True}} if claim else {"emptyDir": {}}
-    return [
-        {"name": "config", "configMap": {"name": config}},
-        {"name": "tmp", "emptyDir": {}},
-        {"name": "model", **model},
-    ]
-
-
-def _mounts(neuron: MLNeuron, *, read_only: bool) -> list[dict[str, Any]]:
-    return [
-        {"name": "config", "mountPath": CONFIG_FOLDER, "readOnly": True},
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own emptyDir
-        {"name": "model", "mountPath": MODEL_FOLDER, **({"readOnly": True} if read_only else {})},
-    ]

@@ -1,0 +1,68 @@
+"""The volumes of a neuron's pods, and where its containers see them."""
+
+from typing import Any, Final
+
+from ..api.neuron import MLNeuron
+from .source import CACHE_FOLDER, MODEL_FOLDER, PREPARED_FOLDER, caches, claim_of, image_of, prepared_path
+
+CONFIG_FOLDER: Final = "/etc/mlneuron"
+TOKENS_FOLDER: Final = "/etc/mlneuron-tokens"
+
+Object = dict[str, Any]
+
+
+def volumes(neuron: MLNeuron, config: str) -> list[Object]:
+    """All volumes of the pod; ``config`` names the ConfigMap."""
+    model, auth = neuron.spec.model, neuron.spec.serving.auth
+    found: dict[str, Object | None] = {
+        "config": {"configMap": {"name": config}},
+        "tmp": {"emptyDir": {}},
+        "model": _model(neuron),
+        "cache": _claim(model.cache.claim_name) if model.cache and caches(model) else None,
+        "prepared": {"emptyDir": {}} if prepared_path(model) == PREPARED_FOLDER else None,
+        "tokens": {"secret": {"secretName": auth.secret_name, "defaultMode": 0o440}} if auth else None,
+    }
+    return [{"name": name, **volume} for name, volume in found.items() if volume is not None]
+
+
+def _model(neuron: MLNeuron) -> Object | None:
+    """Where the model lies; None for a file of the runtime's own image."""
+    model = neuron.spec.model
+    claim, image = claim_of(model), image_of(model)
+    if claim is not None:
+        return _claim(claim, readOnly=True)
+    if image is not None:
+        return {"image": {"reference": image}}
+    return {"emptyDir": {}} if model.source.fetched else None
+
+
+def _claim(name: str, **more: Any) -> Object:
+    return {"persistentVolumeClaim": {"claimName": name, **more}}
+
+
+def fetch_mounts(neuron: MLNeuron) -> list[Object]:
+    """What the fetch step sees: it writes the model, the cache and what it prepares."""
+    return _mounts(neuron, writes=True)
+
+
+def runtime_mounts(neuron: MLNeuron) -> list[Object]:
+    """What the runtime sees: nothing but the tokens more than the fetch step does, and all of it read-only."""
+    tokens = [{"name": "tokens", "mountPath": TOKENS_FOLDER, "readOnly": True}] if neuron.spec.serving.auth else []
+    return _mounts(neuron, writes=False) + tokens
+
+
+def _mounts(neuron: MLNeuron, *, writes: bool) -> list[Object]:
+    model = neuron.spec.model
+    source = model.source
+    found = [
+        _mount("config", CONFIG_FOLDER, writable=False),
+        _mount("tmp", "/tmp", writable=True),  # noqa: S108 - the pod's own emptyDir
+        _mount("model", MODEL_FOLDER, writable=writes and source.fetched) if source.scheme != "file" else None,
+        _mount("cache", CACHE_FOLDER, writable=writes) if caches(model) else None,
+        _mount("prepared", PREPARED_FOLDER, writable=writes) if prepared_path(model) == PREPARED_FOLDER else None,
+    ]
+    return [mount for mount in found if mount is not None]
+
+
+def _mount(name: str, path: str, *, writable: bool) -> Object:
+    return {"name": name, "mountPath": path, **({} if writable else {"readOnly": True})}
