@@ -50,3 +50,7 @@ crds: sync ## Write crds/, the chart's copy and the reference page anew from the
 .PHONY: bench-operator
 bench-operator: sync ## Measure the operator with 1,000 and 3,000 neurons on a real API server (about 10 minutes)
 	@.venv/bin/python -m bench.operator
+
+.PHONY: bench-serving
+bench-serving: sync ## Measure the runtime beside its peers and its limits (about 25 minutes; ARGS="--models iris": a part)
+	@.venv/bin/python -m bench.serving $(ARGS)

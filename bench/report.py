@@ -15,9 +15,12 @@ class Report:
 
     def figure(self, name: str, value: float, unit: str) -> None:
         """Print a figure and keep it."""
-        rounded = round(value, 1) if abs(value) >= 10 else round(value, 2)
-        print(f"{name}: {rounded:g} {unit}", flush=True)
-        self._figures.append({"figure": name, "value": rounded, "unit": unit})
+        print(f"{name}: {_rounded(value):g} {unit}", flush=True)
+        self.keep(name, value, unit)
+
+    def keep(self, name: str, value: float, unit: str) -> None:
+        """Keep a figure that a table shows."""
+        self._figures.append({"figure": name, "value": _rounded(value), "unit": unit})
 
     def write(self, folder: Path) -> Path:
         """Write all figures as JSON; the file."""
@@ -26,3 +29,7 @@ class Report:
         machine = {"cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()}
         path.write_text(json.dumps({"benchmark": self._name, "machine": machine, "figures": self._figures}, indent=2))
         return path
+
+
+def _rounded(value: float) -> float:
+    return round(value, 1) if abs(value) >= 10 else round(value, 2)

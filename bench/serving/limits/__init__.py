@@ -1,0 +1,1 @@
+"""What cannot be beaten: servers that answer a constant, and the model without a server."""

@@ -1,0 +1,88 @@
+"""The load: `wrk` for HTTP, `h2load` for gRPC. Both are C, one thread, closed loop, one request at a time a connection.
+
+Neither is the bottleneck: on one core each sends several times what the fastest server here answers.
+"""
+
+# ruff: noqa: S603 - commands are built here, of Debian's programs
+
+import json
+import re
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dev import tools
+
+PACKAGES = ("wrk", "nghttp2-client", "util-linux")
+WARM_UP_CONNECTIONS = 16
+GRPC_PATH = "/inference.GRPCInferenceService/ModelInfer"
+
+
+class LoadFailed(Exception):
+    """Answers that were no successes, or connections that broke."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run of load against one server."""
+
+    rate: float
+    """Requests a second."""
+    p50_ms: float
+    p99_ms: float
+
+
+def install() -> None:
+    """Bring the load generators if they are missing."""
+    tools.install(PACKAGES)
+
+
+def write_requests(path: Path, requests: Iterable[bytes]) -> None:
+    """The file that wrk.lua reads."""
+    path.write_bytes(b"".join(b"%d\n%b" % (len(request), request) for request in requests))
+
+
+def http(port: int, requests: Path, connections: int, seconds: int) -> Sample:
+    """Send the requests of a file in turn; raises LoadFailed."""
+    script = Path(__file__).with_name("wrk.lua")
+    command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"]
+    command += ["--timeout", "30s", "--script", str(script), f"http://127.0.0.1:{port}", "--", str(requests)]
+    output = _run(command, seconds)
+    figures = json.loads(next(line for line in output.splitlines() if line.startswith("{")))
+    if figures["refused"] or figures["broken"] or not figures["requests"]:
+        raise LoadFailed(f"{figures['refused']} answers were no success, {figures['broken']} connections broke")
+    return Sample(figures["requests"] / figures["seconds"], figures["p50_ms"], figures["p99_ms"])
+
+
+def grpc(port: int, message: bytes, connections: int, seconds: int) -> Sample:
+    """Send one ModelInferRequest again and again (h2load has one body a run); raises LoadFailed."""
+    with tempfile.TemporaryDirectory() as folder:
+        body, log = Path(folder) / "body", Path(folder) / "log"
+        body.write_bytes(struct.pack(">BI", 0, len(message)) + message)
+        command = ["h2load", "--threads=1", f"--clients={connections}", "--max-concurrent-streams=1"]
+        command += [f"--duration={seconds}", f"--data={body}", f"--log-file={log}"]
+        command += ["--header=content-type: application/grpc", "--header=te: trailers"]
+        output = _run([*command, f"http://127.0.0.1:{port}{GRPC_PATH}"], seconds)
+        latencies = _latencies(log)
+    counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output)
+    if counts is None or any(int(counts[group]) for group in (2, 3, 4)) or not len(latencies):
+        raise LoadFailed(counts[0] if counts else "h2load printed no figures")
+    p50, p99 = np.percentile(latencies, [50, 99]) / 1e3
+    return Sample(int(counts[1]) / seconds, float(p50), float(p99))
+
+
+def _latencies(log: Path) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """Microseconds of each request: the third column."""
+    return np.array([float(line.split("\t")[2]) for line in log.read_text().splitlines()])
+
+
+def _run(command: list[str], seconds: int) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    if done.returncode:
+        raise LoadFailed(f"{command[0]}: {(done.stderr or done.stdout).strip()[-300:]}")
+    return done.stdout

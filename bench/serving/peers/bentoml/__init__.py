@@ -1,0 +1,1 @@
+"""BentoML, serving a method that takes rows."""

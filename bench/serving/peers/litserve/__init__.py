@@ -1,0 +1,1 @@
+"""LitServe, serving one row a request."""

@@ -1,0 +1,1 @@
+"""Ray Serve, serving one row a request."""

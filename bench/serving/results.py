@@ -1,0 +1,100 @@
+"""What was measured: kept sample by sample, asked for as medians."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.serving.catalog import CATALOG
+from bench.serving.load import Sample
+
+PROJECT = {server.name: server.project for server in CATALOG}
+
+
+@dataclass(frozen=True)
+class Start:
+    """One start of a server: seconds to the first good answer, megabytes then and after the load."""
+
+    cold_seconds: float
+    ready_mb: float
+    loaded_mb: float
+
+
+@dataclass
+class Results:
+    """All samples of a run. Keys begin with the model's name, then the server's."""
+
+    samples: dict[tuple[str, str, int], list[Sample]] = field(default_factory=lambda: defaultdict(list))
+    starts: dict[tuple[str, str], list[Start]] = field(default_factory=lambda: defaultdict(list))
+    wrong: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Answers of the 2,000 that were not the model's."""
+    rows: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Rows a second in large bodies, by model and protocol."""
+    bare_us: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Microseconds of the bare model for one row."""
+    bare_rows: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Rows a second of the bare model in large batches."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """What could not run, and why."""
+
+    def rate(self, model: str, server: str, connections: int) -> float | None:
+        """Median requests a second."""
+        return _median([sample.rate for sample in self.samples.get((model, server, connections), [])])
+
+    def p50(self, model: str, server: str, connections: int) -> float | None:
+        """Median of the rounds' p50, in milliseconds."""
+        return _median([sample.p50_ms for sample in self.samples.get((model, server, connections), [])])
+
+    def p99(self, model: str, server: str, connections: int) -> float | None:
+        """Median of the rounds' p99, in milliseconds."""
+        return _median([sample.p99_ms for sample in self.samples.get((model, server, connections), [])])
+
+    def start(self, model: str, server: str) -> Start | None:
+        """Medians of the starts."""
+        starts = self.starts.get((model, server))
+        if not starts:
+            return None
+        return Start(
+            median(start.cold_seconds for start in starts),
+            median(start.ready_mb for start in starts),
+            median(start.loaded_mb for start in starts),
+        )
+
+    def best_peer(self, model: str, connections: int) -> tuple[str, float] | None:
+        """The fastest way of any peer at this many connections."""
+        rates = [
+            (name, rate)
+            for (other, name, count) in self.samples
+            if (other, count) == (model, connections) and PROJECT[name] not in ("ours", "limit")
+            if (rate := self.rate(model, name, count)) is not None
+        ]
+        return max(rates, key=lambda rate: rate[1], default=None)
+
+    def ratio_to_peer(self, model: str, server: str, connections: int) -> float | None:
+        """This server's rate over the best peer's."""
+        rate, best = self.rate(model, server, connections), self.best_peer(model, connections)
+        return rate / best[1] if rate is not None and best else None
+
+    def ratio(self, model: str, server: str, other: str, connections: int) -> float | None:
+        """This server's rate over another's."""
+        rate, limit = self.rate(model, server, connections), self.rate(model, other, connections)
+        return rate / limit if rate is not None and limit else None
+
+    def rows_ratio(self, model: str, protocol: str) -> float | None:
+        """Rows a second through a protocol, over the bare model's."""
+        rows, bare = _median(self.rows.get((model, protocol), [])), _median(self.bare_rows.get(model, []))
+        return rows / bare if rows is not None and bare else None
+
+    def dominated(self, model: str, name: str) -> bool:
+        """Whether another way of the same peer is faster at every number of connections that was measured."""
+        mine = {count: self.rate(*key) for key in self.samples if key[:2] == (model, name) for count in [key[2]]}
+        project = PROJECT[name]
+        others = {other for (of, other, _) in self.samples if of == model and other != name}
+        return bool(mine) and any(
+            all((self.rate(model, other, count) or 0) > (rate or 0) for count, rate in mine.items())
+            for other in others
+            if PROJECT[other] == project and project not in ("ours", "limit")
+        )
+
+
+def _median(values: list[float]) -> float | None:
+    return median(values) if values else None
