@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from .specs import DIGEST, Spec, fine, model, pods, route, source
+from .specs import DIGEST, Spec, column, fine, logged, model, pods, route, serving, source
 
 TIMEOUT_RANGE: Final = "choose at least 1ms and at most 1h"
 NO_DURATION: Final = "is not a duration: write numbers with ms, s, m or h"
@@ -33,14 +33,72 @@ REFUSED: Final[dict[str, Refused]] = {
     "a model without a uri": Refused("spec.model.uri", "Required", {"model": {"framework": "torch"}}),
     "a type that nothing serves": Refused("spec.type", 'supported values: "Serving"', fine(type="Training")),
     "a uri scheme that nothing fetches": Refused(
-        "spec.model.uri", "uri is s3://bucket/m.joblib: write pvc://CLAIM/PATH", model("s3://bucket/m.joblib")
+        "spec.model.uri", "uri is ftp://host/m.joblib: write pvc://CLAIM/PATH", model("ftp://host/m.joblib")
     ),
     "a claim without a path": Refused("spec.model.uri", "write pvc://CLAIM/PATH", model("pvc://models")),
     "a claim that is no name": Refused("spec.model.uri", "write pvc://CLAIM/PATH", model("pvc://Models/m.joblib")),
     "a URL without a host": Refused("spec.model.uri", "https://HOST/PATH", model("https:///m.joblib")),
-    "a folder": Refused("spec.model.uri", "a folder: name the model file in it", model("pvc://models/churn/")),
+    "a bucket without a key": Refused("spec.model.uri", "s3://BUCKET/KEY", model("s3://bucket")),
+    "an image without a tag": Refused(
+        "spec.model.uri", "oci://REGISTRY/IMAGE:TAG/PATH", model("oci://registry.example.com/churn/model.joblib")
+    ),
+    "an image without a registry": Refused("spec.model.uri", "oci://REGISTRY/IMAGE", model("oci://churn:v1/m.joblib")),
+    "an image without a path in it": Refused("spec.model.uri", "oci://REGISTRY", model("oci://ghcr.io/a/churn:1.0")),
+    "an image by half a digest": Refused(
+        "spec.model.uri", "oci://REGISTRY", model("oci://ghcr.io/a/churn@sha256:9f86d081/m.joblib")
+    ),
+    "a registered model without a version": Refused("spec.model.uri", "models:/NAME@ALIAS", model("models:/churn")),
+    "a registered model by a stage": Refused(
+        "spec.model.uri", "models:/NAME/VERSION", model("models:/churn/Production")
+    ),
+    "a registered model with a host": Refused("spec.model.uri", "models:/NAME", model("models://mlflow/churn/1")),
+    "a file of the image by a relative path": Refused("spec.model.uri", "file:///PATH", model("file://models/m.onnx")),
+    "a registered model as something else": Refused(
+        "spec.model",
+        "set framework to mlflow, or leave it out",
+        model("models:/churn/1", framework="sklearn"),
+    ),
+    "a folder over HTTP": Refused(
+        "spec.model", "which HTTP can't list", model("https://example.com/churn/", framework="mlflow")
+    ),
+    "credentials for what is mounted": Refused(
+        "spec.model",
+        "credentials are for a model that is fetched",
+        model("pvc://models/m.joblib", credentials={"secretName": "reader"}),
+    ),
+    "credentials that are no name": Refused(
+        "spec.model.credentials.secretName", PATTERN, model("s3://b/m.joblib", credentials={"secretName": "A"})
+    ),
+    "credentials without a Secret": Refused(
+        "spec.model.credentials.secretName", "Required", model("s3://b/m.joblib", credentials={})
+    ),
+    "a cache that is no claim": Refused(
+        "spec.model.cache.claimName", PATTERN, model("s3://b/m.joblib", cache={"claimName": "A"})
+    ),
+    "an acceleration by force": Refused(
+        "spec.model.acceleration", '"Auto", "Off"', model("s3://b/m.joblib", acceleration="On")
+    ),
+    "no inputs at all": Refused("spec.model.inputs", "at least 1 items", model("s3://b/m.joblib", inputs=[])),
+    "an input without a name": Refused("spec.model.inputs[].name", "Required", column(datatype="FP64")),
+    "an input of numpy's type": Refused(
+        "spec.model.inputs[].datatype", '"FP64", "BYTES"', column(name="a", datatype="float64")
+    ),
+    "an input of a shape that varies": Refused(
+        "spec.model.inputs[].shape[]", "greater than or equal to 1", column(name="a", shape=[-1])
+    ),
+    "an input twice": Refused(
+        "spec.model.inputs[]", "Duplicate", model("s3://b/m.joblib", inputs=[{"name": "a"}, {"name": "a"}])
+    ),
+    "a folder": Refused(
+        "spec.model",
+        "uri is pvc://models/churn/, a folder: name the model file in it",
+        model("pvc://models/churn/", framework="sklearn"),
+    ),
+    "a folder over a URL's query": Refused(
+        "spec.model", "a folder: name the model file", model("https://example.com/churn/?v=1", framework="sklearn")
+    ),
     "a uri that climbs out of its claim": Refused(
-        "spec.model.uri", "remove the .. parts", model("pvc://models/../m.joblib")
+        "spec.model.uri", "remove the . and .. parts", model("pvc://models/../m.joblib")
     ),
     "a uri with a password": Refused(
         "spec.model.uri", "must not hold credentials", model("https://me:secret@example.com/m.joblib")
@@ -48,7 +106,7 @@ REFUSED: Final[dict[str, Refused]] = {
     "a URL with a blank": Refused("spec.model.uri", "write %20 for each", model("https://example.com/a m.joblib")),
     "a URL with a line break": Refused("spec.model.uri", "write %20", model("https://example.com/m.joblib\n")),
     "a file whose framework nothing tells": Refused(
-        "spec.model", "set framework to sklearn, xgboost or torch", model("https://example.com/m.bin")
+        "spec.model", "set framework to sklearn, xgboost, torch, onnx or mlflow", model("https://example.com/m.bin")
     ),
     "a framework that nothing runs": Refused(
         "spec.model.framework", '"sklearn", "xgboost", "torch"', model("https://example.com/m.h5", framework="keras")
@@ -106,6 +164,38 @@ REFUSED: Final[dict[str, Refused]] = {
         "spec",
         "batching.maxDelay 10s is not below serving.timeout 10s",
         fine(batching={"maxDelay": "10s"}),
+    ),
+    "no processes": Refused("spec.serving.workers", "workers is 0: write auto, or a whole number", serving(workers=0)),
+    "a number of processes as a text": Refused(
+        "spec.serving.workers", "workers is 4: write auto", serving(workers="4")
+    ),
+    "processes of a text": Refused("spec.serving.workers", PATTERN, serving(workers="all")),
+    "too many processes": Refused("spec.serving.workers", "from 1 to 64", serving(workers=65)),
+    "gRPC by a word": Refused("spec.serving.grpc", "must be of type boolean", serving(grpc="yes")),
+    "callers of no Secret": Refused("spec.serving.auth.secretName", "Required", serving(auth={"key": "tokens"})),
+    "callers of a Secret that is no name": Refused(
+        "spec.serving.auth.secretName", PATTERN, serving(auth={"secretName": "A"})
+    ),
+    "tokens under a path": Refused("spec.serving.auth.key", PATTERN, serving(auth={"secretName": "a", "key": "a/b"})),
+    "a log without a collector": Refused(
+        "spec.serving.payloadLog.url", "Required", serving(payloadLog={"mode": "All"})
+    ),
+    "a log to a broker": Refused("spec.serving.payloadLog.url", PATTERN, logged(url="kafka://broker/topic")),
+    "a log with a password": Refused(
+        "spec.serving.payloadLog", "must not hold credentials", logged(url="https://me:secret@collector/events")
+    ),
+    "a share without a unit": Refused(
+        "spec.serving.payloadLog.sample", "0.1 is not a share: write a percentage", logged(sample="0.1")
+    ),
+    "a share above all": Refused("spec.serving.payloadLog.sample", "is not a share", logged(sample="101%")),
+    "a share that YAML reads as a number": Refused(
+        "spec.serving.payloadLog.sample", "must be of type string", logged(sample=0.1)
+    ),
+    "a log of something else": Refused(
+        "spec.serving.payloadLog.mode", '"All", "Request", "Response"', logged(mode="Headers")
+    ),
+    "a redacted field without a name": Refused(
+        "spec.serving.payloadLog.redact[]", "at least 1 chars long", logged(redact=[""])
     ),
     "a deadline in days": Refused("spec.serving.timeout", "1d " + NO_DURATION, fine(serving={"timeout": "1d"})),
     "a deadline of nothing": Refused("spec.serving.timeout", TIMEOUT_RANGE, fine(serving={"timeout": "0s"})),

@@ -23,5 +23,17 @@ def source(**fields: Any) -> Spec:
     return pods(env=[{"name": "TOKEN", "valueFrom": fields}])
 
 
+def serving(**fields: Any) -> Spec:
+    return fine(serving=fields)
+
+
+def logged(**fields: Any) -> Spec:
+    return serving(payloadLog={"url": "http://collector/events", **fields})
+
+
+def column(**fields: Any) -> Spec:
+    return model("https://models.example.com/m.joblib", inputs=[fields])
+
+
 def route(**fields: Any) -> Spec:
     return fine(route={"host": "churn.example.com", **fields})

@@ -128,10 +128,10 @@ def test_what_is_left_out_is_filled_in(kube: Kube) -> None:
     stored = json.loads(done.stdout)["spec"]
     assert stored == {
         "type": "Serving",
-        "model": {"uri": uri},
+        "model": {"uri": uri, "acceleration": "Auto"},
         "replicas": 1,
         "batching": {"maxSize": 32, "maxDelay": "0ms", "maxQueue": 1024},
-        "serving": {"timeout": "10s", "maxBodyBytes": "4Mi"},
+        "serving": {"workers": "auto", "grpc": True, "timeout": "10s", "maxBodyBytes": "4Mi"},
         "federation": {"enabled": True},
     }
     assert parsed("bare", stored) == parsed("bare", {"model": {"uri": uri}}), "the operator's defaults are others"

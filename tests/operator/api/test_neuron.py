@@ -38,6 +38,9 @@ def test_fields_of_a_later_version_are_let_be() -> None:
         ("https://h/m.pt?token=x.joblib", "torch"),
         ("pvc://claim/m.pt2", "torch"),
         ("pvc://claim/m.pth", "torch"),
+        ("s3://bucket/m.skops", "sklearn"),
+        ("oci://ghcr.io/a/b:1.0/m.onnx", "onnx"),
+        ("models:/churn@champion", "mlflow"),
     ],
 )
 def test_the_framework_is_told_from_the_end_of_the_uri(uri: str, framework: str) -> None:
@@ -70,6 +73,9 @@ def test_amounts_may_be_numbers_or_texts() -> None:
         (served(serving={"maxBodyBytes": -1}), "serving.maxBodyBytes"),
         (served(type="Training"), "type"),
         ({"model": {"uri": "https://h/m.joblib", "sha256": "sha256:abc"}}, "model.sha256"),
+        ({"model": {"uri": "oci://ghcr.io/a/m.joblib"}}, "spec.model.uri"),
+        (served(serving={"payloadLog": {"url": "http://c", "sample": "0.1"}}), "serving.payloadLog.sample"),
+        (served(serving={"workers": "all"}), "serving.workers"),
     ],
 )
 def test_a_spec_that_slipped_past_the_api_server_is_refused_by_field(spec: dict[str, Any], field: str) -> None:

@@ -3,29 +3,15 @@
 ``MLNEURON_WRITE_FIXTURES=1 pytest tests/operator/desired`` writes output/ anew after a wanted change.
 """
 
+import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from mlneuron_operator.api.names import ANNOTATION_DESIRED, ANNOTATION_REVISION
-from mlneuron_operator.api.neuron import MLNeuron
-from mlneuron_operator.desired import desired_state
-from mlneuron_operator.settings import RuntimeImages
 
-HERE = Path(__file__).parent
-IMAGES = RuntimeImages(cpu="registry.example.com/runtime:1", gpu="registry.example.com/runtime:1-gpu")
-CASES = sorted(path.stem for path in (HERE / "input").glob("*.yaml"))
-
-
-def load(name: str) -> dict[str, Any]:
-    obj: dict[str, Any] = yaml.safe_load((HERE / "input" / f"{name}.yaml").read_text())
-    return obj
-
-
-def build(obj: dict[str, Any], replicas: int | None = 1) -> list[dict[str, Any]]:
-    return desired_state(MLNeuron.parse(obj), IMAGES, replicas)
+from .built import CASES, HERE, IMAGES, build, by_kind, changed, load, pod
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -51,21 +37,8 @@ Plain.add_representer(
 )
 
 
-def by_kind(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {obj["kind"]: obj for obj in objects}
-
-
-def pod(objects: list[dict[str, Any]]) -> dict[str, Any]:
-    template: dict[str, Any] = by_kind(objects)["Deployment"]["spec"]["template"]
-    return template
-
-
 def revision(objects: list[dict[str, Any]]) -> str:
     return str(pod(objects)["metadata"]["annotations"][ANNOTATION_REVISION])
-
-
-def changed(obj: dict[str, Any], **spec: Any) -> dict[str, Any]:
-    return {**obj, "spec": {**obj["spec"], **spec}}
 
 
 def test_building_twice_gives_the_same_objects() -> None:
@@ -128,13 +101,27 @@ def test_a_stopping_pod_is_given_time_to_answer_what_it_has_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "path"),
+    ("spec", "count"),
     [
-        ("pvc://models/a/b/model.joblib", "/models/a/b/model.joblib"),
-        ("https://host/deep/model.joblib?token=x#frag", "/models/model.joblib"),
-        ("http://host:8000/m.pkl", "/models/m.pkl"),
+        ({}, 1),
+        ({"resources": {"limits": {"cpu": "4"}}}, 4),
+        ({"resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "3900m"}}}, 3),
+        ({"resources": {"requests": {"cpu": 2}}}, 2),
+        ({"resources": {"requests": {"cpu": "300m"}}}, 1),
+        ({"resources": {"limits": {"cpu": "64"}}}, 8),
+        ({"resources": {"limits": {"cpu": "4", "nvidia.com/gpu": 1}}}, 1),
+        ({"resources": {"limits": {"cpu": "4"}}, "model": {"uri": "https://h/m.pt"}}, 1),
+        ({"resources": {"limits": {"cpu": "4"}}, "serving": {"workers": 2}}, 2),
+        ({"resources": {"limits": {"cpu": "4"}}, "model": {"uri": "https://h/m.pt"}, "serving": {"workers": 3}}, 3),
     ],
 )
-def test_the_model_lies_where_its_uri_says(uri: str, path: str) -> None:
-    config = by_kind(build(changed(load("minimal"), model={"uri": uri, "framework": "sklearn"})))["ConfigMap"]
-    assert f'"path": "{path}"' in config["data"]["config.json"]
+def test_a_pod_has_a_process_for_each_cpu_unless_told_otherwise(spec: dict[str, Any], count: int) -> None:
+    config = by_kind(build(changed(load("minimal"), **spec)))["ConfigMap"]
+    assert json.loads(config["data"]["config.json"])["serving"]["workers"] == count
+
+
+def test_without_grpc_no_port_is_named_for_it() -> None:
+    objects = build(changed(load("minimal"), serving={"grpc": False}))
+    ports = [port["name"] for port in by_kind(objects)["Service"]["spec"]["ports"]]
+    named = [port["name"] for port in pod(objects)["spec"]["containers"][0]["ports"]]
+    assert ports == named == ["http", "metrics"]
