@@ -21,6 +21,7 @@ from mlneuron_runtime.settings import (
     limit_threads,
     read_config,
     standalone,
+    steady_clients,
 )
 
 CONFIG = Path("/etc/mlneuron/config.json")
@@ -69,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
 def fetch(arguments: argparse.Namespace) -> None:
     from mlneuron_runtime import sources
 
+    steady_clients()
     sources.fetch(read_config(arguments.config).model)
 
 

@@ -139,6 +139,18 @@ def limit_threads(cpus: int, variables: MutableMapping[str, str] = os.environ) -
         variables.setdefault(name, str(cpus))
 
 
+def steady_clients(variables: MutableMapping[str, str] = os.environ) -> None:
+    """Make the clients of model stores behave in a pod, unless the manifest says otherwise: only `fetch` repeats,
+    nothing is reported to a library's makers, the log stays JSON, and botocore takes AWS_REGION as other SDKs do.
+    """
+    variables.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    variables.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    variables.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    variables.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
+    if "AWS_REGION" in variables:
+        variables.setdefault("AWS_DEFAULT_REGION", variables["AWS_REGION"])
+
+
 def read_config(path: Path) -> Config:
     """Parse config.json, or tell what is wrong with which key."""
     try:

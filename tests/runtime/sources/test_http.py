@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import structlog
 from mlneuron_runtime.failure import Fatal, Reason
-from mlneuron_runtime.sources.http import STALE_SECONDS, download
+from mlneuron_runtime.settings import ModelSource
+from mlneuron_runtime.sources.download import Patience
+from mlneuron_runtime.sources.fetching import fetch as fetch_source
 
 from tests.runtime.sources.artifacts import CONTENT, Artifacts, artifacts
 
@@ -31,7 +33,8 @@ def path(tmp_path: Path) -> Path:
 def fetch(uri: str, path: Path, pinned: str | None = None, **options: Any) -> list[float]:
     """Download, and the pauses it would have made."""
     pauses: list[float] = []
-    download(uri, path, pinned, sleep=pauses.append, **options)
+    source = ModelSource(name="churn", framework="sklearn", uri=uri, path=str(path), sha256=pinned)
+    fetch_source(source, Patience(sleep=pauses.append, **options))
     return pauses
 
 
@@ -173,14 +176,3 @@ def test_a_volume_that_cannot_be_written_is_told(server: Artifacts, tmp_path: Pa
 def test_a_full_disk_is_not_mistaken_for_the_network(server: Artifacts) -> None:
     with pytest.raises(Fatal, match="give the model volume more room"):
         fetch(f"{server.url}/model", Path("/proc/m.joblib"))
-
-
-def test_parts_of_a_killed_fetch_are_removed_and_fresh_ones_kept(server: Artifacts, path: Path) -> None:
-    path.parent.mkdir()
-    stale, fresh = path.parent / ".m.joblib.a.part", path.parent / ".m.joblib.b.part"
-    stale.write_bytes(b"x")
-    fresh.write_bytes(b"x")
-    os.utime(stale, (stale.stat().st_mtime - STALE_SECONDS - 10,) * 2)
-    fetch(f"{server.url}/model", path)
-    assert not stale.exists()
-    assert fresh.exists()

@@ -1,15 +1,15 @@
-"""Artifacts that are there already: mounted from a PersistentVolumeClaim, or part of the image."""
+"""Artifacts that are there already: mounted from a claim or an image, or part of the runtime's image."""
 
 from pathlib import Path
 
 from mlneuron_runtime.failure import Fatal, Reason, public
-from mlneuron_runtime.sources.digest import check_digest, sha256_of
+from mlneuron_runtime.sources.digest import check_digest, digest_of
 
 
 def verify(uri: str, path: Path, pinned: str | None) -> None:
-    """Nothing to bring; the file has to be there and match the pin."""
+    """Nothing to bring; the file or folder has to be there and match the pin."""
     try:
-        digest = sha256_of(path)
+        digest = digest_of(path)
     except OSError as error:
         raise Fatal(
             Reason.MODEL_NOT_FOUND,
