@@ -44,6 +44,7 @@ def test_helm_lint_has_nothing_to_say_of(title: str) -> None:
         ({"runtime": {"image": "a"}}, "image"),
         ({"federation": {"url": "core.example.com"}}, "pattern"),
         ({"watchNamespaces": "ml"}, "array"),
+        ({"requireModelDigest": "yes"}, "requireModelDigest"),
         ({"watchNamespaces": ["ml", "ml"]}, "watchNamespaces"),
         ({"watchNamespaces": ["ML"]}, "watchNamespaces"),
         ({"log": {"level": "TRACE"}}, "level"),
@@ -72,6 +73,7 @@ def test_the_values_arrive_as_settings() -> None:
             {
                 "image": {"repository": "registry.example.com/team/mlneuron-operator", "tag": "2"},
                 "runtime": {"imagePullPolicy": "Always"},
+                "requireModelDigest": True,
                 "federation": {"url": "https://core.example.com"},
                 "watchNamespaces": ["ml", "ml-staging"],
                 "log": {"level": "DEBUG"},
@@ -82,6 +84,7 @@ def test_the_values_arrive_as_settings() -> None:
     assert settings.images.cpu == "registry.example.com/team/mlneuron-runtime:2"
     assert settings.images.gpu == "registry.example.com/team/mlneuron-runtime:2-gpu"
     assert settings.images.pull_policy == "Always"
+    assert settings.require_model_digest
     assert settings.federation_url == "https://core.example.com"
     assert settings.watch_namespaces == ("ml", "ml-staging")
     assert settings.log_level == "DEBUG"

@@ -22,3 +22,17 @@ AUTOSCALED: dict[str, Any] = {
     "resources": {"requests": {"cpu": "100m"}},
 }
 EVERYTHING: dict[str, Any] = {**AUTOSCALED, "route": {"host": "churn.example.com"}}
+SHARED: dict[str, Any] = {
+    "model": {
+        "uri": "s3://models/churn/model.joblib",
+        "credentials": {"secretName": "bucket"},
+        "cache": {"claimName": "cache"},
+        "inputs": [{"name": "area"}, {"name": "district", "datatype": "BYTES"}],
+    },
+    "serving": {
+        "workers": 2,
+        "auth": {"secretName": "callers"},
+        "payloadLog": {"url": "http://collector/events", "sample": "1%"},
+    },
+}
+"""Every kind of volume, and all that the runtime is told."""

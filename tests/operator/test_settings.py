@@ -15,6 +15,7 @@ def test_everything_can_be_chosen() -> None:
             "MLNEURON_RUNTIME_GPU_IMAGE": "runtime:1-gpu",
             "MLNEURON_RUNTIME_PULL_POLICY": "Always",
             "MLNEURON_FEDERATION_URL": "http://core:5000/",
+            "MLNEURON_REQUIRE_MODEL_DIGEST": "true",
             "MLNEURON_NAMESPACE": "ops",
             "MLNEURON_POD_NAME": "pod",
             "MLNEURON_WATCH_NAMESPACES": "a, b",
@@ -26,6 +27,7 @@ def test_everything_can_be_chosen() -> None:
     )
     assert settings.images.gpu == "runtime:1-gpu"
     assert settings.federation_url == "http://core:5000"
+    assert settings.require_model_digest
     assert settings.watch_namespaces == ("a", "b")
     assert settings.resync_seconds == 60
     assert settings.in_cluster
@@ -36,6 +38,7 @@ def test_everything_can_be_chosen() -> None:
     [
         ("MLNEURON_WORKERS", "many", "MLNEURON_WORKERS is 'many': write a number"),
         ("MLNEURON_METRICS_PORT", "-1", "write a number above 0"),
+        ("MLNEURON_REQUIRE_MODEL_DIGEST", "yes", "MLNEURON_REQUIRE_MODEL_DIGEST is 'yes': write true or false"),
         ("MLNEURON_LOG_LEVEL", "loud", "choose DEBUG, INFO, WARNING or ERROR"),
         ("MLNEURON_FEDERATION_URL", "core:5000", "write http://HOST"),
         ("MLNEURON_FEDERATION_URL", "http://user:secret@core", "a URL with a user in it"),

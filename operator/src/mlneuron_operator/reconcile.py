@@ -10,9 +10,11 @@ from pydantic import ValidationError
 from .align import Aligner
 from .api.names import API_VERSION, NEURON_KIND
 from .api.neuron import MLNeuron
+from .api.status import Reason
 from .cluster import ApiError, Cluster
 from .conditions import notices
 from .desired import desired_state
+from .desired.source import unpinned
 from .engine.store import Key, Store
 from .events import EventRecorder
 from .federation.board import FederationBoard
@@ -27,6 +29,12 @@ from .verdict import Situation
 log = structlog.get_logger(__name__)
 
 Object = dict[str, Any]
+
+
+_UNPINNED = (
+    "spec.model.sha256 is not set, and this installation serves no model that can run code without it: set it to the "
+    "first word that sha256sum FILE prints, or serve the model as onnx"
+)
 
 
 class Reconciler:
@@ -72,6 +80,8 @@ class Reconciler:
     async def _align(self, neuron: MLNeuron) -> Situation:
         """Make the children as they should be; where things stand then."""
         observation, fault = self._observe(neuron.key), None
+        if self._settings.require_model_digest and unpinned(neuron.spec.model):
+            return Situation(neuron, observation, Stalled(Reason.SPEC_INVALID, _UNPINNED))
         replicas = wanted_replicas(neuron, observation.deployment(neuron.name))
         desired = desired_state(neuron, self._settings.images, replicas)
         try:

@@ -27,6 +27,8 @@ class Settings:
     identity: str = "mlneuron-operator"
     """Holder name in the lease: the pod's name."""
     lease_name: str = "mlneuron-operator"
+    require_model_digest: bool = False
+    """Whether a model that can run code when it is read must be pinned."""
     watch_namespaces: tuple[str, ...] = ()
     """Namespaces that are watched; all of them when empty."""
     in_cluster: bool = False
@@ -56,6 +58,7 @@ class Settings:
             namespace=env.get("MLNEURON_NAMESPACE", defaults.namespace),
             identity=env.get("MLNEURON_POD_NAME") or f"{defaults.identity}-{os.getpid()}",
             lease_name=env.get("MLNEURON_LEASE_NAME", defaults.lease_name),
+            require_model_digest=_flag(env, "MLNEURON_REQUIRE_MODEL_DIGEST"),
             watch_namespaces=tuple(name.strip() for name in namespaces.split(",") if name.strip()),
             in_cluster="KUBERNETES_SERVICE_HOST" in env,
             workers=int(_number(env, "MLNEURON_WORKERS", defaults.workers)),
@@ -76,6 +79,13 @@ def _number(env: Mapping[str, str], name: str, default: float) -> float:
     if value <= 0:
         raise ValueError(f"{name} is {text!r}: write a number above 0")
     return value
+
+
+def _flag(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name, "")
+    if text not in {"", "true", "false"}:
+        raise ValueError(f"{name} is {text!r}: write true or false")
+    return text == "true"
 
 
 def _url(text: str) -> str:

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from mlneuron_operator.api.model import ModelSpec
+from mlneuron_operator.desired.source import unpinned
 
 from .built import CASES, build, by_kind, changed, load, pod
 
@@ -112,3 +114,25 @@ def test_in_a_shared_cache_each_model_has_its_own_preparation() -> None:
     assert one != prepared(uri="s3://b/n.joblib", cache=cache)
     assert one != prepared(uri="s3://b/m.joblib", cache=cache, inputs=[{"name": "a"}])
     assert one.startswith("/cache/")
+
+
+DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+@pytest.mark.parametrize(
+    ("model", "loose"),
+    [
+        ({"uri": "https://h/m.joblib"}, True),
+        ({"uri": "https://h/m.skops"}, True),
+        ({"uri": "https://h/m.json"}, True),
+        ({"uri": "https://h/m.pt"}, True),
+        ({"uri": "models:/m/1"}, True),
+        ({"uri": "oci://ghcr.io/a/b:1/m.joblib"}, True),
+        ({"uri": "https://h/m.joblib", "sha256": DIGEST}, False),
+        ({"uri": "https://h/m.onnx"}, False),
+        ({"uri": f"oci://ghcr.io/a/b@sha256:{DIGEST}/m.joblib"}, False),
+        ({"uri": "file:///opt/m.joblib"}, False),
+    ],
+)
+def test_a_model_that_can_run_code_is_loose_unless_a_digest_holds_it(model: Any, loose: bool) -> None:
+    assert unpinned(ModelSpec.model_validate(model)) is loose

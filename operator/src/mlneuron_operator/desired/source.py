@@ -39,6 +39,17 @@ def prepares(model: ModelSpec) -> bool:
     return model.acceleration == "Auto" and model.resolved_framework() in _ACCELERATED
 
 
+def unpinned(model: ModelSpec) -> bool:
+    """Whether a model that can run code when it is read is held by no digest.
+
+    ONNX holds data only; any other file may hold a pickle, whatever its name says. An image's digest pins what is in
+    it, and what lies in the runtime's own image is as trusted as the runtime.
+    """
+    source = model.source
+    harmless = model.resolved_framework() == "onnx" or source.scheme == "file"
+    return not harmless and model.sha256 is None and "@sha256:" not in source.holder
+
+
 def needs_fetch(model: ModelSpec) -> bool:
     """Whether something is to be done before the runtime starts: bringing the model, or preparing it."""
     return model.source.fetched or prepares(model)
