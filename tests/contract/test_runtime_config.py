@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
+from mlneuron_operator.api.model import Datatype, Framework, ModelSpec
 from mlneuron_operator.api.neuron import MLNeuron
 from mlneuron_operator.api.status import RUNTIME_REASONS
 from mlneuron_operator.desired.config import config_map
+from mlneuron_operator.desired.volumes import TOKENS_FOLDER
 from mlneuron_runtime import settings as runtime_settings
 from mlneuron_runtime.failure import Reason as RuntimeReason
 
@@ -31,6 +33,52 @@ def test_the_runtime_understands_what_the_operator_writes(path: Path, tmp_path: 
     assert config.model.sha256 == neuron.spec.model.sha256
     assert config.batching.max_size == neuron.spec.batching.max_size
     assert config.serving.drain_seconds == config.serving.timeout_seconds + 5
+
+
+def read(name: str, tmp_path: Path) -> runtime_settings.Config:
+    file = tmp_path / "config.json"
+    file.write_text(written(next(path for path in INPUTS if path.stem == name))[1])
+    return runtime_settings.read_config(file)
+
+
+def test_where_the_model_comes_from_arrives(tmp_path: Path) -> None:
+    model = read("bucket", tmp_path).model
+    assert model.uri == "s3://models/churn/2026-11/model.joblib"
+    assert model.path == "/models/model.joblib"
+    assert model.cache == "/cache"
+    assert model.prepared is not None
+    assert model.prepared.startswith("/cache/prepared/")
+    assert model.acceleration == "Auto"
+    assert read("image", tmp_path).model.prepared == "/prepared"
+
+
+def test_the_declared_inputs_arrive_in_their_order(tmp_path: Path) -> None:
+    model = read("registry", tmp_path).model
+    assert model.acceleration == "Off"
+    assert model.prepared is None
+    inputs = [(item.name, item.datatype, item.shape) for item in model.inputs or ()]
+    assert inputs == [("area", "FP64", []), ("rooms", "INT64", []), ("district", "BYTES", [])]
+    (image,) = read("guarded", tmp_path).model.inputs or ()
+    assert image.shape == [3, 64, 64]
+
+
+def test_how_a_pod_serves_arrives(tmp_path: Path) -> None:
+    serving = read("guarded", tmp_path).serving
+    assert (serving.workers, serving.grpc) == (4, False)
+    assert serving.token_file == f"{TOKENS_FOLDER}/tokens"
+    assert serving.payload_log == runtime_settings.PayloadLog(
+        url="http://collector.observability.svc/events", sample=0.001, mode="Request", redact=["user_id", "income"]
+    )
+    plain = read("minimal", tmp_path).serving
+    assert (plain.workers, plain.grpc, plain.token_file, plain.payload_log) == (1, True, None, None)
+
+
+def test_both_know_the_same_frameworks_endings_and_datatypes() -> None:
+    assert set(get_args(Framework)) == set(get_args(runtime_settings.Framework))
+    assert set(get_args(Datatype)) == set(get_args(runtime_settings.Datatype))
+    for suffix, framework in runtime_settings.EXTENSIONS.items():
+        model = ModelSpec.model_validate({"uri": f"https://models.example.com/m{suffix}"})
+        assert model.resolved_framework() == framework, suffix
 
 
 def test_the_runtime_refuses_what_it_does_not_know(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ import pytest
 from mlneuron_operator.conditions import notices
 
 
-def told(ready: str | None, stalled: str | None = None) -> list[dict[str, Any]]:
+def told(ready: str | None, stalled: str | None = None, warning: str | None = None) -> list[dict[str, Any]]:
     found = []
     if ready:
         found.append({"type": "Ready", "status": ready, "reason": "Any", "message": "ready message"})
     if stalled:
         found.append({"type": "Stalled", "status": "True", "reason": stalled, "message": f"{stalled} message"})
+    if warning:
+        found.append({"type": "ModelWarning", "status": "True", "reason": warning, "message": "warning message"})
     return found
 
 
@@ -28,6 +30,9 @@ def told(ready: str | None, stalled: str | None = None) -> list[dict[str, Any]]:
         (told("True"), told("Unknown"), [(True, "NotServing")]),
         (told("True"), told("False", "OutOfMemory"), [(True, "OutOfMemory")]),
         (told("False", "OutOfMemory"), told("True"), [(False, "Serving")]),
+        (told("Unknown"), told("True", None, "VersionSkew"), [(False, "Serving"), (True, "VersionSkew")]),
+        (told("True", None, "VersionSkew"), told("True", None, "VersionSkew"), []),
+        (told("True", None, "VersionSkew"), told("True"), []),
     ],
 )
 def test_an_event_is_written_only_when_something_changes(before: Any, after: Any, events: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mlneuron_operator.api.status import Reason
 from mlneuron_operator.federation.state import FederationReason, FederationState
-from mlneuron_operator.health import Sample
+from mlneuron_operator.health import ModelWarning, Sample
 from mlneuron_operator.outcome import Stalled
 from mlneuron_operator.status import Told, derive, invalid
 from mlneuron_operator.verdict import Situation
@@ -19,6 +19,9 @@ BEFORE = "2026-11-24T11:00:00Z"
 
 def sample(score: int = 100, version: str = "1.0.0") -> Sample:
     return Sample(version, "abc", "sklearn", score, 1000.0, 10, 2)
+
+
+SKEW = ModelWarning("VersionSkew", "saved by scikit-learn 1.5.2, served by 1.7.0")
 
 
 def status(situation: Situation, told: Told | None = None, previous: Any = None) -> dict[str, Any]:
@@ -112,6 +115,15 @@ SERVING = pod("old-1", ready=True, revision=OLD)
         ),
         (
             Situation(
+                neuron(model={"uri": "oci://ghcr.io/team/churn:1.0/model.joblib"}),
+                observed(deployment(updatedReplicas=1, replicas=1), pod(**CRASHED)),
+            ),
+            ("False", "VolumeUnavailable"),
+            "Stalled",
+            "Failed",
+        ),
+        (
+            Situation(
                 neuron(),
                 observed(
                     deployment(conditions=[{"type": "Progressing", "status": "False", "message": "timed out."}]), pod()
@@ -133,6 +145,7 @@ SERVING = pod("old-1", ready=True, revision=OLD)
         "it is scaled to zero",
         "its name is taken",
         "a quota refuses its pods",
+        "the cluster drops the image with the model",
         "nothing moves any more",
     ],
 )
@@ -172,9 +185,33 @@ def test_the_pods_tell_version_digest_and_health() -> None:
     assert "2 of 10 requests failed" in found["health"]["message"]
 
 
+def test_the_pods_tell_what_runs_the_model_and_why() -> None:
+    situation = Situation(neuron(), observed(settled(), pod(ready=True)))
+    quick = replace(sample(), engine="onnxruntime", engine_reason="answers as the model does")
+    model = status(situation, Told([quick]))["model"]
+    assert (model["engine"], model["engineReason"]) == ("onnxruntime", "answers as the model does")
+
+
+def test_a_warning_is_a_condition_while_a_pod_has_it_and_takes_nothing_from_readiness() -> None:
+    situation = Situation(neuron(), observed(settled(), pod(ready=True)))
+    warned = status(situation, Told([sample(), replace(sample(), warnings=(SKEW,))]))
+    told = conditions(warned)
+    assert told["ModelWarning"] == ("True", "VersionSkew")
+    assert told["Ready"] == ("True", "Serving")
+    assert kstatus(warned) == "Current"
+    assert warned["summary"]["reason"] == "Serving"
+    (message,) = (item["message"] for item in warned["conditions"] if item["type"] == "ModelWarning")
+    assert "1.5.2" in message
+    assert "1.7.0" in message
+    assert "ModelWarning" not in conditions(status(situation, Told([sample()]), warned))
+    down = Situation(neuron(), observed(deployment(updatedReplicas=1), pod()))
+    assert "ModelWarning" not in conditions(status(down, previous=warned)), "nothing serves that it could be about"
+
+
 def test_what_pods_told_stays_over_a_restart_of_the_operator() -> None:
     situation = Situation(neuron(), observed(settled(), pod(ready=True)))
-    told = Told([sample(version="7")], federated=True, federation=HEARD)
+    odd = replace(sample(version="7"), engine="onnxruntime", engine_reason="quick", warnings=(SKEW,))
+    told = Told([odd], federated=True, federation=HEARD)
     before = status(situation, told)
     assert status(situation, Told(federated=True), before) == before
 

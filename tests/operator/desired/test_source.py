@@ -92,6 +92,8 @@ def test_only_the_fetch_step_has_the_credentials_and_only_the_runtime_the_tokens
     assert "envFrom" not in runtime
     assert "/etc/mlneuron-tokens" in mounts(runtime)
     assert "/etc/mlneuron-tokens" not in mounts(fetch)
+    assert "/etc/mlneuron-credentials" in mounts(fetch)
+    assert "/etc/mlneuron-credentials" not in mounts(runtime)
 
 
 def test_every_mount_is_of_a_volume_and_every_volume_is_mounted() -> None:

@@ -49,8 +49,8 @@ class CredentialsSpec(Resource):
     """With what the model is fetched."""
 
     secret_name: Name
-    """A Secret of the same namespace; each of its keys becomes an environment variable of the step that fetches the
-    model, and of nothing else."""
+    """A Secret of the same namespace. Each of its keys is an environment variable of the step that fetches the model,
+    and a file under /etc/mlneuron-credentials there; nothing else sees them."""
 
 
 class CacheSpec(Resource):
@@ -118,7 +118,8 @@ class ModelSpec(Resource):
         ]
         | None
     ) = None
-    """SHA-256 of the model file in lower-case hex. A file with another digest is never loaded."""
+    """SHA-256 of the model file in lower-case hex; of a folder, the SHA-256 of what is printed in it by
+    find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum. A model with another digest is never loaded."""
 
     acceleration: Literal["Auto", "Off"] = "Auto"
     """Auto runs a sklearn or xgboost model by a faster engine where one answers as the model does, which is tried

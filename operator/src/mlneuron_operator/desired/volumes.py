@@ -7,6 +7,7 @@ from .source import CACHE_FOLDER, MODEL_FOLDER, PREPARED_FOLDER, caches, claim_o
 
 CONFIG_FOLDER: Final = "/etc/mlneuron"
 TOKENS_FOLDER: Final = "/etc/mlneuron-tokens"
+CREDENTIALS_FOLDER: Final = "/etc/mlneuron-credentials"
 
 Object = dict[str, Any]
 
@@ -20,7 +21,8 @@ def volumes(neuron: MLNeuron, config: str) -> list[Object]:
         "model": _model(neuron),
         "cache": _claim(model.cache.claim_name) if model.cache and caches(model) else None,
         "prepared": {"emptyDir": {}} if prepared_path(model) == PREPARED_FOLDER else None,
-        "tokens": {"secret": {"secretName": auth.secret_name, "defaultMode": 0o440}} if auth else None,
+        "credentials": _secret(model.credentials.secret_name, optional=True) if model.credentials else None,
+        "tokens": _secret(auth.secret_name) if auth else None,
     }
     return [{"name": name, **volume} for name, volume in found.items() if volume is not None]
 
@@ -40,15 +42,22 @@ def _claim(name: str, **more: Any) -> Object:
     return {"persistentVolumeClaim": {"claimName": name, **more}}
 
 
+def _secret(name: str, **more: Any) -> Object:
+    """The whole Secret, so that a change reaches the pod. One that may be missing is told sooner by ``envFrom``, which
+    names it too, than by a volume that waits for it."""
+    return {"secret": {"secretName": name, "defaultMode": 0o440, **more}}
+
+
 def fetch_mounts(neuron: MLNeuron) -> list[Object]:
     """What the fetch step sees: it writes the model, the cache and what it prepares."""
-    return _mounts(neuron, writes=True)
+    secret = _mount("credentials", CREDENTIALS_FOLDER, writable=False) if neuron.spec.model.credentials else None
+    return [*_mounts(neuron, writes=True), *([secret] if secret else [])]
 
 
 def runtime_mounts(neuron: MLNeuron) -> list[Object]:
-    """What the runtime sees: nothing but the tokens more than the fetch step does, and all of it read-only."""
-    tokens = [{"name": "tokens", "mountPath": TOKENS_FOLDER, "readOnly": True}] if neuron.spec.serving.auth else []
-    return _mounts(neuron, writes=False) + tokens
+    """What the runtime sees, all of it read-only but its /tmp."""
+    secret = _mount("tokens", TOKENS_FOLDER, writable=False) if neuron.spec.serving.auth else None
+    return [*_mounts(neuron, writes=False), *([secret] if secret else [])]
 
 
 def _mounts(neuron: MLNeuron, *, writes: bool) -> list[Object]:
