@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from mlneuron_runtime import tallies
 from mlneuron_runtime.app import serving_app, telemetry_app
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.loading import Served
 from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.settings import Config
-from mlneuron_runtime.signature import FloatArray, Signature
+from mlneuron_runtime.signature import Matrix, Signature
+from mlneuron_runtime.tensors import Inputs
 
 from tests.runtime.odd_models import Summing
 from tests.runtime.support import config_for, until
@@ -24,17 +26,18 @@ from tests.runtime.support import config_for, until
 class InlineModel:
     """A model that is a function."""
 
-    answer: Callable[[FloatArray], Prediction]
+    answer: Callable[[Inputs], Prediction]
     signature: Signature
     type: str = "sklearn_summing"
     details: Mapping[str, object] = field(default_factory=lambda: {"classes": ["no", "yes"]})
 
-    def predict(self, rows: FloatArray) -> Prediction:
-        return self.answer(rows)
+    def predict(self, inputs: Inputs) -> Prediction:
+        return self.answer(inputs)
 
 
-def summing(rows: FloatArray) -> Prediction:
+def summing(inputs: Inputs) -> Prediction:
     """The sum of each row, with no confidence."""
+    (rows,) = inputs
     return Prediction(Summing().predict(rows))
 
 
@@ -47,17 +50,28 @@ class Neuron:
     telemetry: Any
 
 
+def counts(neuron: Neuron) -> tuple[int, int, int]:
+    """Requests, successes, and failures that are the server's."""
+    counted = neuron.plane.counted()
+    return counted.count(tallies.REQUESTS), counted.count(tallies.SUCCESS), counted.count(tallies.SERVER_ERROR)
+
+
 @asynccontextmanager
 async def serving(
-    answer: Callable[[FloatArray], Prediction] = summing,
+    answer: Callable[[Inputs], Prediction] = summing,
     features: int | None = 2,
     clock: Callable[[], float] = time.perf_counter,
+    inline_rows: int = 0,
     **changes: dict[str, Any],
 ) -> AsyncIterator[Neuron]:
     """Open for requests; `changes` go into the config's sections."""
     config = msgspec.convert(config_for(Path("m.joblib"), "sklearn", **changes), Config)
     plane = DataPlane(config, clock=clock)
-    served = Served("churn", "1.0.0", "sklearn", "ab" * 32, InlineModel(answer, Signature(features)), 1.7e9)
+    model = InlineModel(answer, Matrix(features))
+    served = Served(
+        "churn", "1.0.0", "sklearn", "ab" * 32, model, 1.7e9, inline_rows=inline_rows, engine="sklearn",
+        acceleration="Off",
+    )  # fmt: skip
     plane.serve(served)
     try:
         yield Neuron(plane, serving_app(plane), telemetry_app(plane, started_at=1.7e9))

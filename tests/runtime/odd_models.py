@@ -67,9 +67,10 @@ class Gate:
         self.opened = threading.Event()
         self.sizes: list[int] = []
 
-    def __call__(self, rows: Any) -> Any:
+    def __call__(self, inputs: Any) -> Any:
+        (rows,) = inputs
         self.sizes.append(len(rows))
         if (rows == BLOCK).any():
             self.entered.set()
             assert self.opened.wait(30)
-        return self.then(rows)
+        return self.then(inputs)

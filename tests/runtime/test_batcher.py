@@ -20,7 +20,8 @@ from tests.runtime.odd_models import BLOCK, NOT_FINITE, POISON, Gate, Summing
 from tests.runtime.support import until
 
 
-def summing(rows: Any) -> Prediction:
+def summing(inputs: Any) -> Prediction:
+    (rows,) = inputs
     return Prediction(Summing().predict(rows), rows[:, 0].copy())
 
 
@@ -34,7 +35,7 @@ async def batcher(predict: Callable[[Any], Prediction], **limits: Any) -> AsyncI
 
 
 def row(*values: float) -> Any:
-    return np.array([values])
+    return (np.array([values]),)
 
 
 def values(pieces: list[Piece]) -> list[Any]:
@@ -42,13 +43,16 @@ def values(pieces: list[Piece]) -> list[Any]:
     told: list[Any] = []
     for piece in pieces:
         outcome = piece.outcome
-        told += [type(outcome.error)] * piece.size if isinstance(outcome, Failure) else outcome.values.tolist()
+        if isinstance(outcome, Failure):
+            told += [type(outcome.error)] * piece.size
+        else:
+            told += outcome.values.tolist()[piece.start : piece.stop]
     return told
 
 
 async def blocked(made: Batcher, gate: Gate) -> Awaitable[list[Piece]]:
     """A request that keeps the model busy until the gate opens."""
-    task = asyncio.create_task(made.submit(row(BLOCK), 30))
+    task = asyncio.ensure_future(made.submit(row(BLOCK), 30))
     await until(gate.entered.is_set)
     return task
 
@@ -62,7 +66,7 @@ async def test_requests_that_come_while_the_model_is_busy_form_one_batch_in_orde
     gate = Gate(summing)
     async with batcher(gate) as made:
         first = await blocked(made, gate)
-        waiting = [asyncio.create_task(made.submit(row(float(i)), 30)) for i in range(20)]
+        waiting = [asyncio.ensure_future(made.submit(row(float(i)), 30)) for i in range(20)]
         await until(lambda: made.depth == 20)
         gate.opened.set()
         assert [values(await task) for task in waiting] == [[float(i)] for i in range(20)]
@@ -74,7 +78,7 @@ async def test_a_batch_is_no_larger_than_max_size_unless_one_request_is() -> Non
     gate = Gate(summing)
     async with batcher(gate, max_size=4) as made:
         first = await blocked(made, gate)
-        waiting = [asyncio.create_task(made.submit(np.ones((size, 1)), 30)) for size in (3, 2, 2, 9, 1)]
+        waiting = [asyncio.ensure_future(made.submit((np.ones((size, 1)),), 30)) for size in (3, 2, 2, 9, 1)]
         await until(lambda: made.depth == 5)
         gate.opened.set()
         assert [len(values(pieces)) for pieces in await asyncio.gather(*waiting)] == [3, 2, 2, 9, 1]
@@ -86,7 +90,7 @@ async def test_rows_of_different_width_go_in_different_batches() -> None:
     gate = Gate(summing)
     async with batcher(gate) as made:
         first = await blocked(made, gate)
-        waiting = [asyncio.create_task(made.submit(np.ones((1, width)), 30)) for width in (1, 1, 2, 1)]
+        waiting = [asyncio.ensure_future(made.submit((np.ones((1, width)),), 30)) for width in (1, 1, 2, 1)]
         await until(lambda: made.depth == 4)
         gate.opened.set()
         assert [values(pieces) for pieces in await asyncio.gather(*waiting)] == [[1.0], [1.0], [2.0], [1.0]]
@@ -97,7 +101,7 @@ async def test_rows_of_different_width_go_in_different_batches() -> None:
 async def test_a_delay_gathers_requests_that_come_apart() -> None:
     gate = Gate(summing)
     async with batcher(gate, max_size=2, max_delay_seconds=30.0) as made:
-        first = asyncio.create_task(made.submit(row(1.0), 30))
+        first = asyncio.ensure_future(made.submit(row(1.0), 30))
         await until(lambda: made.depth == 0)
         assert values(await made.submit(row(2.0), 30)) == [2.0]
         assert values(await first) == [1.0]
@@ -108,7 +112,7 @@ async def test_a_full_queue_refuses_at_once_and_recovers() -> None:
     gate = Gate(summing)
     async with batcher(gate, max_queue=2) as made:
         first = await blocked(made, gate)
-        waiting = [asyncio.create_task(made.submit(row(float(i)), 30)) for i in range(2)]
+        waiting = [asyncio.ensure_future(made.submit(row(float(i)), 30)) for i in range(2)]
         await until(lambda: made.depth == 2)
         with pytest.raises(Overloaded, match="the queue holds 2 requests"):
             await made.submit(row(9.0), 30)
@@ -133,7 +137,7 @@ async def test_a_poisoned_request_fails_alone() -> None:
     gate = Gate(summing)
     async with batcher(gate) as made:
         first = await blocked(made, gate)
-        waiting = [asyncio.create_task(made.submit(row(value), 30)) for value in (1.0, POISON, 3.0, 4.0, 5.0)]
+        waiting = [asyncio.ensure_future(made.submit(row(value), 30)) for value in (1.0, POISON, 3.0, 4.0, 5.0)]
         await until(lambda: made.depth == 5)
         gate.opened.set()
         answers = [values(pieces) for pieces in await asyncio.gather(*waiting)]
@@ -143,12 +147,12 @@ async def test_a_poisoned_request_fails_alone() -> None:
 
 async def test_poisoned_rows_of_one_request_are_told_apart() -> None:
     async with batcher(summing) as made:
-        pieces = await made.submit(np.array([[1.0], [POISON], [3.0], [NOT_FINITE], [5.0]]), 30)
+        pieces = await made.submit((np.array([[1.0], [POISON], [3.0], [NOT_FINITE], [5.0]]),), 30)
     assert values(pieces) == [1.0, ValueError, 3.0, ValueError, 5.0]
 
 
 async def test_a_model_with_the_wrong_number_of_answers_fails() -> None:
-    async with batcher(lambda rows: Prediction(np.zeros(len(rows) + 1))) as made:
+    async with batcher(lambda inputs: Prediction(np.zeros(len(inputs[0]) + 1))) as made:
         assert values(await made.submit(row(1.0), 30)) == [ValueError]
 
 
@@ -157,7 +161,7 @@ async def test_the_search_for_the_poison_ends_at_the_deadline() -> None:
     calls: list[Observed] = []
     made = Batcher(summing, Batching(), calls.append, clock=lambda: float(next(ticks)))
     made.start()
-    pieces = await made.submit(np.full((512, 1), POISON), 20.0)
+    pieces = await made.submit((np.full((512, 1), POISON),), 20.0)
     made.close()
     assert sum(piece.size for piece in pieces) == 512
     assert len(calls) < 40
@@ -166,9 +170,9 @@ async def test_the_search_for_the_poison_ends_at_the_deadline() -> None:
 async def test_the_model_is_only_ever_called_from_its_one_thread() -> None:
     threads: set[str] = set()
 
-    def predict(rows: Any) -> Prediction:
+    def predict(inputs: Any) -> Prediction:
         threads.add(threading.current_thread().name)
-        return summing(rows)
+        return summing(inputs)
 
     async with batcher(predict) as made:
         await asyncio.gather(*(made.submit(row(float(i)), 30) for i in range(50)))
@@ -194,7 +198,7 @@ def test_pieces_are_shared_out_at_the_borders_of_the_jobs(sizes: list[int], data
     for start, stop in zip([0, *cuts], cuts, strict=False):
         failed = data.draw(st.booleans())
         whole = Prediction(np.arange(start, stop))
-        pieces.append(Piece(stop - start, Failure(ValueError(str(start))) if failed else whole))
+        pieces.append(Piece(Failure(ValueError(str(start))) if failed else whole, 0, stop - start))
     shares = share(pieces, sizes)
     assert [sum(piece.size for piece in shared) for shared in shares] == sizes
     flat = [value for shared in shares for value in values(shared)]

@@ -49,7 +49,7 @@ def model(tmp_path: Path) -> Path:
 def test_an_sklearn_neuron_imports_no_other_framework(tmp_path: Path, model: Path) -> None:
     modules = imported(tmp_path, SERVE_SKLEARN, str(model))
     assert "sklearn" in modules
-    assert modules.isdisjoint({"torch", "xgboost", "pandas", "mlflow", "aiohttp", "pydantic"})
+    assert modules.isdisjoint({"torch", "xgboost", "mlflow", "aiohttp", "pydantic", "onnxruntime"})
 
 
 def test_fetch_imports_neither_numpy_nor_a_web_server(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from mlneuron_runtime.loading import load, warm_up
 from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.models.sklearn import SklearnModel
 from mlneuron_runtime.settings import ModelSource
-from mlneuron_runtime.signature import Signature
+from mlneuron_runtime.signature import Matrix
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -91,14 +91,14 @@ def test_a_model_that_answers_no_row_fails_its_warm_up() -> None:
         raise KeyError("age")
 
     with pytest.raises(Fatal, match=r"warm-up inference on 2 numbers failed \(KeyError: 'age'\)") as failed:
-        warm_up(InlineModel(refuse, Signature(2)))
+        warm_up(InlineModel(refuse, Matrix(2)))
     assert failed.value.reason is Reason.MODEL_WARMUP_FAILED
 
 
 def test_a_model_with_too_few_answers_fails_its_warm_up() -> None:
     with pytest.raises(Fatal, match="0 answers to 1 row"):
-        warm_up(InlineModel(lambda rows: Prediction(np.zeros(0)), Signature(2)))
+        warm_up(InlineModel(lambda rows: Prediction(np.zeros(0)), Matrix(2)))
 
 
 def test_a_model_of_unknown_width_is_trusted() -> None:
-    warm_up(InlineModel(summing, Signature(None)))
+    warm_up(InlineModel(summing, Matrix(None)))

@@ -49,7 +49,7 @@ def test_limits_that_are_not_said_have_their_defaults(tmp_path: Path) -> None:
 BAD: list[tuple[object, str]] = [
     (changed("model", colour="red"), "unknown field `colour` - at `$.model`"),
     ({**CONTRACT, "batchin": {}}, "unknown field `batchin`"),
-    (changed("model", framework="onnx"), "$.model.framework"),
+    (changed("model", framework="tensorflow"), "$.model.framework"),
     (changed("model", sha256="abc"), "$.model.sha256"),
     (changed("batching", maxSize=0), "$.batching.maxSize"),
     (changed("batching", maxQueue="many"), "$.batching.maxQueue"),

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from mlneuron_runtime.errors import InvalidInput, TooManyRows
-from mlneuron_runtime.signature import LARGEST, MAX_ROWS, Rows, Signature
+from mlneuron_runtime.signature import MAX_ROWS, Matrix
+from mlneuron_runtime.signature.matrix import LARGEST
+from mlneuron_runtime.tensors import Inputs
 
-THREE = Signature(3)
-ANY = Signature(None)
+THREE = Matrix(3)
+ANY = Matrix(None)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -48,15 +50,15 @@ def test_a_bad_row_is_refused_by_its_field_and_mend(features: Any, field: str, m
 
 
 def test_integers_floats_and_booleans_are_numbers() -> None:
-    assert THREE.row([1, 2.5, True]).values.tolist() == [[1.0, 2.5, 1.0]]
+    assert THREE.row([1, 2.5, True])[0].tolist() == [[1.0, 2.5, 1.0]]
 
 
 def test_the_largest_32_bit_float_is_taken() -> None:
-    assert THREE.row([LARGEST, -LARGEST, 0]).values.tolist() == [[LARGEST, -LARGEST, 0.0]]
+    assert THREE.row([LARGEST, -LARGEST, 0])[0].tolist() == [[LARGEST, -LARGEST, 0.0]]
 
 
 def test_a_model_that_does_not_say_its_width_takes_any_but_none() -> None:
-    assert ANY.row([1, 2, 3, 4, 5]).values.shape == (1, 5)
+    assert ANY.row([1, 2, 3, 4, 5])[0].shape == (1, 5)
     with pytest.raises(InvalidInput, match="send an array of numbers"):
         ANY.row([])
 
@@ -72,13 +74,13 @@ def test_a_long_string_is_shown_cut_and_an_array_is_not_shown() -> None:
 
 def test_good_rows_of_a_batch_come_in_one_array() -> None:
     rows = THREE.rows([[1, 2, 3], [4, 5, 6]])
-    assert rows.values.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert rows.inputs[0].tolist() == [[1, 2, 3], [4, 5, 6]]
     assert not rows.faults
 
 
 def test_bad_rows_of_a_batch_are_told_by_place_and_the_good_ones_kept() -> None:
     rows = THREE.rows([[1, 2, 3], [1], "x", [4, 5, "6"], [7, 8, 9]])
-    assert rows.values.tolist() == [[1, 2, 3], [7, 8, 9]]
+    assert rows.inputs[0].tolist() == [[1, 2, 3], [7, 8, 9]]
     assert list(rows.positions) == [0, 4]
     assert {place: fault.field for place, fault in rows.faults.items()} == {
         1: "batch_features[1]",
@@ -89,13 +91,13 @@ def test_bad_rows_of_a_batch_are_told_by_place_and_the_good_ones_kept() -> None:
 
 def test_a_batch_of_nothing_but_bad_rows_has_no_values() -> None:
     rows = THREE.rows([[1], None])
-    assert rows.values.shape == (0, 3)
+    assert rows.inputs[0].shape == (0, 3)
     assert list(rows.faults) == [0, 1]
 
 
 def test_where_the_width_is_unknown_the_first_good_row_sets_it() -> None:
     rows = ANY.rows([[], [1, 2], [3], [4, 5]])
-    assert rows.values.tolist() == [[1, 2], [4, 5]]
+    assert rows.inputs[0].tolist() == [[1, 2], [4, 5]]
     assert list(rows.faults) == [0, 2]
 
 
@@ -112,7 +114,7 @@ def test_too_many_rows_are_refused_before_they_are_read() -> None:
 
 @given(st.lists(st.floats(-1e30, 1e30) | st.integers(-(10**30), 10**30) | st.booleans(), min_size=1))
 def test_every_list_of_numbers_keeps_its_values(features: list[float]) -> None:
-    assert ANY.row(features).values.tolist() == [[float(value) for value in features]]
+    assert ANY.row(features)[0].tolist() == [[float(value) for value in features]]
 
 
 @given(JSON)
@@ -124,11 +126,11 @@ def test_any_json_is_a_row_of_three_finite_numbers_or_invalid_input(value: Any) 
         orjson.dumps(rows.describe())
         assert rows.message.startswith(rows.field)
     else:
-        assert rows.values.shape == (1, 3)
-        assert np.isfinite(rows.values).all()
+        assert rows[0].shape == (1, 3)
+        assert np.isfinite(rows[0]).all()
 
 
-def row_or_refusal(value: Any) -> Rows | InvalidInput:
+def row_or_refusal(value: Any) -> Inputs | InvalidInput:
     try:
         return THREE.row(value)
     except InvalidInput as refused:
@@ -139,10 +141,10 @@ def row_or_refusal(value: Any) -> Rows | InvalidInput:
 def test_any_batch_accounts_for_every_row(batch: list[Any]) -> None:
     rows = ANY.rows(batch)
     assert sorted([*rows.positions, *rows.faults]) == list(range(len(batch)))
-    assert len(rows.values) == len(rows.positions)
+    assert len(rows.inputs[0]) == len(rows.positions)
 
 
 @given(st.integers(1, 5), st.integers(1, 30))
 def test_rows_keep_their_order_and_values(width: int, count: int) -> None:
     batch = np.arange(width * count, dtype=float).reshape(count, width).tolist()
-    assert Signature(width).rows(batch).values.tolist() == batch
+    assert Matrix(width).rows(batch).inputs[0].tolist() == batch

@@ -4,10 +4,12 @@ They have no lifespan: the server listens before the model is loaded, so that pr
 both.
 """
 
+from collections.abc import Mapping
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.transport import management
@@ -17,23 +19,18 @@ from mlneuron_runtime.transport.guide import BatchPredict, Predict
 
 def serving_app(plane: DataPlane) -> Starlette:
     """Port 8080: predictions, probes, the guide's /health and /models."""
-    predictions = [
-        Route("/predict", Predict(plane), methods=["POST"]),
-        Route("/batch_predict", BatchPredict(plane), methods=["POST"]),
-    ]
-    return _app(plane, [*predictions, *management.routes(plane)])
+    hot: dict[str, ASGIApp] = {"/predict": Predict(plane), "/batch_predict": BatchPredict(plane)}
+    predictions = [Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()]
+    return _app(plane, [*predictions, *management.routes(plane)], hot)
 
 
 def telemetry_app(plane: DataPlane, started_at: float) -> Starlette:
-    """Port 9090: /metrics for Prometheus and /stats for the operator. `started_at` is in Unix seconds."""
-    return _app(plane, management.telemetry_routes(plane, started_at))
+    """Port 9090: probes, /metrics for Prometheus and /stats for the operator. `started_at` is in Unix seconds."""
+    return _app(plane, management.telemetry_routes(plane, started_at), {})
 
 
-def _app(plane: DataPlane, routes: list[BaseRoute] | list[Route]) -> Starlette:
-    app = Starlette(
-        routes=routes,
-        middleware=[Middleware(Envelope, draining=lambda: plane.draining)],
-        exception_handlers={HTTPException: no_route},
-    )
+def _app(plane: DataPlane, routes: list[Route], hot: Mapping[str, ASGIApp]) -> Starlette:
+    app = Starlette(routes=routes, exception_handlers={HTTPException: no_route})
     app.router.redirect_slashes = False  # a redirect would be an answer in another shape
+    app.middleware_stack = Envelope(app.build_middleware_stack(), draining=lambda: plane.draining, hot=hot)
     return app

@@ -1,9 +1,11 @@
-"""The bounded queue before the model, and the one thread that the model runs in.
+"""The bounded queue before the model, and where the model runs: in the event loop's own turn while it is cheap and
+idle, else in one thread.
 
-Requests that arrive while the model is busy form the next batch: the worker takes what waits, up to
-`max_size` rows, so batches grow with the load and a lone request waits for nobody (unless `max_delay_seconds`
-says so). One thread, since most models are not safe to call from two, and a second would only contend for the
-same cores.
+Requests that arrive while the model is busy, or in the same turn of the loop, form the next batch: what waits is
+taken up to `max_size` rows, so batches grow with the load and a lone request waits for nobody (unless
+`max_delay_seconds` says so). A call of some microseconds costs less than handing it to a thread and back; `inline_rows`
+is how many rows such a call may hold. One thread, since most models are not safe to call from two, and a second would
+only contend for the same cores.
 
 A batch that raises is halved until the rows at fault stand alone, so a poisoned request fails itself only.
 """
@@ -12,6 +14,7 @@ import asyncio
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -21,7 +24,12 @@ import numpy as np
 from mlneuron_runtime.errors import Overloaded
 from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.settings import Batching
-from mlneuron_runtime.signature import FloatArray
+from mlneuron_runtime.tensors import Inputs, alike, cut, joined, rows_of
+
+SWEEPS = 50
+"""How often within a deadline it is looked for jobs past theirs: one timer for all of them, not one each."""
+
+SHORTEST_SWEEP_SECONDS, LONGEST_SWEEP_SECONDS = 0.001, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +39,17 @@ class Failure:
     error: Exception
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Piece:
-    """What became of `size` neighbouring rows of a job."""
+    """What became of neighbouring rows of a job: those from `start` to `stop` of the outcome's."""
 
-    size: int
     outcome: Prediction | Failure
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
 
 
 @dataclass(slots=True, eq=False)
@@ -45,14 +58,15 @@ class Job:
     loop.
     """
 
-    rows: FloatArray
+    inputs: Inputs
+    rows: int
     deadline: float
     answer: asyncio.Future[list[Piece]]
 
 
 @dataclass(slots=True)
 class Observed:
-    """What the worker tells of each model call: rows, seconds, and whether it raised."""
+    """What is told of each model call: rows, seconds, and whether it raised."""
 
     rows: int
     seconds: float
@@ -63,16 +77,26 @@ class Observed:
 class Batcher:
     """Queue and worker. Built on the event loop that its answers are awaited on."""
 
-    predict: Callable[[FloatArray], Prediction]
+    predict: Callable[[Inputs], Prediction]
     limits: Batching
     observe: Callable[[Observed], None] = lambda _call: None
     clock: Callable[[], float] = time.monotonic
+    inline_rows: int = 0
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _inbox: SimpleQueue[Job | None] = field(default_factory=SimpleQueue)
+    _turn: list[Job] = field(default_factory=list)
+    _waiting: deque[Job] = field(default_factory=deque)
+    _given: int = 0
+    _done: int = 0
+    _sweeping: bool = False
     _held: Job | None = None
     _busy_since: float | None = None
     _thread: threading.Thread | None = None
     _closed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.limits.max_delay_seconds > 0:
+            self.inline_rows = 0  # whoever asks for a delay wants larger batches than a turn gives
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="model", daemon=True)
@@ -86,7 +110,7 @@ class Batcher:
     @property
     def depth(self) -> int:
         """Requests that wait, apart from those the model is busy with."""
-        return self._inbox.qsize() + (self._held is not None)
+        return self._inbox.qsize() + (self._held is not None) + len(self._turn)
 
     def busy_seconds(self) -> float:
         """How long the present batch has been at the model; 0 when idle."""
@@ -98,16 +122,63 @@ class Batcher:
         """Whether the worker runs."""
         return self._thread is not None and self._thread.is_alive()
 
-    async def submit(self, rows: FloatArray, timeout: float) -> list[Piece]:  # noqa: ASYNC109  # the worker needs it too
-        """What the model makes of the rows, in order. Raises Overloaded at once, or TimeoutError after
-        `timeout`.
-        """
+    @property
+    def _idle(self) -> bool:
+        """Whether the worker has nothing to do: `_given` is counted by the loop, `_done` by the worker."""
+        return self._given == self._done
+
+    def at_once(self, inputs: Inputs) -> list[Piece] | None:
+        """What the model makes of the rows, from a call here and now; None where that would hold up others."""
+        if self._closed or rows_of(inputs) > self.inline_rows or not self._idle:
+            return None
+        return self._run(inputs, self.clock() + LONGEST_SWEEP_SECONDS)
+
+    def submit(self, inputs: Inputs, timeout: float) -> asyncio.Future[list[Piece]]:
+        """What the model makes of the rows, in order, or TimeoutError after `timeout`; raises Overloaded at once."""
         if self._closed or self.depth >= self.limits.max_queue:
             raise Overloaded("server", f"the queue holds {self.depth} requests already; send it again later")
-        job = Job(rows, self.clock() + timeout, self.loop.create_future())
+        job = Job(inputs, rows_of(inputs), self.clock() + timeout, self.loop.create_future())
+        if job.rows <= self.inline_rows and self._idle:
+            if not self._turn:
+                self.loop.call_soon(self._end_turn)
+            self._turn.append(job)
+            return job.answer
+        self._given += 1
+        self._waiting.append(job)
         self._inbox.put(job)
-        async with asyncio.timeout(timeout):
-            return await job.answer
+        if not self._sweeping:
+            self._sweeping = True
+            self._sweep_later(timeout)
+        return job.answer
+
+    def _end_turn(self) -> None:
+        """Answer what came in this turn of the loop."""
+        turn, self._turn = self._turn, []
+        batch: list[Job] = []
+        size = 0
+        for job in turn:
+            if batch and (size + job.rows > self.inline_rows or not alike(job.inputs, batch[0].inputs)):
+                settle(batch, self._answer(batch))
+                batch, size = [], 0
+            batch.append(job)
+            size += job.rows
+        settle(batch, self._answer(batch))
+
+    def _sweep_later(self, timeout: float) -> None:
+        pause = min(max(timeout / SWEEPS, SHORTEST_SWEEP_SECONDS), LONGEST_SWEEP_SECONDS)
+        self.loop.call_later(pause, self._sweep, timeout)
+
+    def _sweep(self, timeout: float) -> None:
+        """Let go of the jobs past their deadlines, and look again as long as any waits."""
+        now = self.clock()
+        self._waiting = deque(job for job in self._waiting if not job.answer.done())
+        for job in self._waiting:
+            if job.deadline <= now:
+                job.answer.set_exception(TimeoutError())
+        if self._waiting:
+            self._sweep_later(min(timeout, min(job.deadline - now for job in self._waiting) * SWEEPS))
+        else:
+            self._sweeping = False
 
     def _work(self) -> None:
         """The worker's life: take, run, hand back."""
@@ -115,6 +186,7 @@ class Batcher:
             self._busy_since = self.clock()
             answers = self._answer(batch)
             self._busy_since = None
+            self._done += len(batch)
             try:
                 self.loop.call_soon_threadsafe(settle, batch, answers)
             except RuntimeError:
@@ -125,17 +197,17 @@ class Batcher:
         first, self._held = self._held or self._next(None), None
         if first is None:
             return []
-        batch, size = [first], len(first.rows)
+        batch, size = [first], first.rows
         until = self.clock() + self.limits.max_delay_seconds
         while size < self.limits.max_size:
             job = self._next(until)
             if job is None:
                 break
-            if size + len(job.rows) > self.limits.max_size or job.rows.shape[1] != first.rows.shape[1]:
+            if size + job.rows > self.limits.max_size or not alike(job.inputs, first.inputs):
                 self._held = job
                 break
             batch.append(job)
-            size += len(job.rows)
+            size += job.rows
         return batch
 
     def _next(self, until: float | None) -> Job | None:
@@ -153,32 +225,33 @@ class Batcher:
                 return None
             if not job.answer.done():
                 return job
+            self._done += 1
 
     def _answer(self, batch: list[Job]) -> list[list[Piece]]:
         """The pieces of every job, from one call where the model is well."""
-        rows = batch[0].rows if len(batch) == 1 else np.concatenate([job.rows for job in batch])
-        pieces = self._run(rows, max(job.deadline for job in batch))
+        pieces = self._run(joined([job.inputs for job in batch]), max(job.deadline for job in batch))
         if len(batch) == 1:
             return [pieces]
-        return share(pieces, [len(job.rows) for job in batch])
+        return share(pieces, [job.rows for job in batch])
 
-    def _run(self, rows: FloatArray, deadline: float) -> list[Piece]:
+    def _run(self, inputs: Inputs, deadline: float) -> list[Piece]:
         """One call; when it raises, one each for the halves, until single rows or the deadline are
         reached.
         """
+        rows = rows_of(inputs)
         started = self.clock()
         try:
-            prediction = self.predict(rows)
-            check(prediction, len(rows))
+            prediction = self.predict(inputs)
+            check(prediction, rows)
         except Exception as error:  # a model may raise anything, and its worker must survive it
             now = self.clock()
-            self.observe(Observed(len(rows), now - started, failed=True))
-            if len(rows) == 1 or now > deadline:
-                return [Piece(len(rows), Failure(error))]
-            half = len(rows) // 2
-            return [*self._run(rows[:half], deadline), *self._run(rows[half:], deadline)]
-        self.observe(Observed(len(rows), self.clock() - started))
-        return [Piece(len(rows), prediction)]
+            self.observe(Observed(rows, now - started, failed=True))
+            if rows == 1 or now > deadline:
+                return [Piece(Failure(error), 0, rows)]
+            half = rows // 2
+            return [*self._run(cut(inputs, 0, half), deadline), *self._run(cut(inputs, half, rows), deadline)]
+        self.observe(Observed(rows, self.clock() - started))
+        return [Piece(prediction, 0, rows)]
 
 
 def check(prediction: Prediction, rows: int) -> None:
@@ -192,6 +265,11 @@ def check(prediction: Prediction, rows: int) -> None:
 
 def share(pieces: list[Piece], sizes: list[int]) -> list[list[Piece]]:
     """Cut the pieces of a batch at the borders of its jobs."""
+    if len(pieces) == 1:
+        outcome = pieces[0].outcome
+        return [
+            [Piece(outcome, stop - size, stop)] for size, stop in zip(sizes, itertools.accumulate(sizes), strict=True)
+        ]
     borders = list(itertools.accumulate(sizes))
     shares: list[list[Piece]] = [[] for _ in sizes]
     job, start = 0, 0
@@ -200,9 +278,7 @@ def share(pieces: list[Piece], sizes: list[int]) -> list[list[Piece]]:
         taken = start
         while taken < stop:
             end = min(stop, borders[job])
-            outcome = piece.outcome
-            part = outcome if isinstance(outcome, Failure) else outcome.part(taken - start, end - start)
-            shares[job].append(Piece(end - taken, part))
+            shares[job].append(Piece(piece.outcome, piece.start + taken - start, piece.start + end - start))
             taken = end
             job += end == borders[job]
         start = stop

@@ -1,18 +1,19 @@
 """The data plane: what is asked of the model, under every transport.
 
 It validates against the model's signature, queues, predicts, times, counts, and knows no protocol: transports
-decode a request inside `request()`, ask it to `predict` or `predict_batch`, and map `RequestError`s to their
-own errors.
+decode inside `plane.request(…)`, ask it to `infer`, encode the `Answer`, and map `RequestError`s to their own errors.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
+import numpy as np
 import structlog
 
+from mlneuron_runtime import tallies
 from mlneuron_runtime.batcher import Batcher, Failure, Piece
 from mlneuron_runtime.errors import (
     DeadlineExceeded,
@@ -20,12 +21,16 @@ from mlneuron_runtime.errors import (
     ModelFailed,
     NotReady,
     RequestError,
+    UnknownModel,
     UnknownVersion,
 )
+from mlneuron_runtime.health import health_score
 from mlneuron_runtime.loading import Served
+from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.settings import Config
-from mlneuron_runtime.signature import Rows
+from mlneuron_runtime.tallies import Sum
 from mlneuron_runtime.telemetry import Telemetry
+from mlneuron_runtime.tensors import Array, Inputs, rows_of
 
 log = structlog.get_logger()
 
@@ -54,34 +59,98 @@ Outcome = Answered | RequestError
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One request's outcomes, a row each, in the order asked; `seconds` includes the queue."""
+    """What the model makes of one request's rows, in the order asked; `seconds` includes the queue."""
 
-    outcomes: Sequence[Outcome]
-    version: str
+    served: Served
+    pieces: list[Piece]
     seconds: float
+
+    @property
+    def version(self) -> str:
+        return self.served.version
+
+    @property
+    def failure(self) -> ModelFailed | None:
+        """Of the first row that the model raised on."""
+        for piece in self.pieces:
+            if isinstance(piece.outcome, Failure):
+                return failed(piece.outcome)
+        return None
+
+    def one(self) -> tuple[Any, float | None]:
+        """The value and confidence of the only row; raises ModelFailed."""
+        piece = self.pieces[0]
+        if isinstance(piece.outcome, Failure):
+            raise failed(piece.outcome)
+        values, confidences = piece.outcome.listed
+        return values[piece.start], confidences[piece.start]
+
+    def listed(self) -> Iterator[tuple[Any, float | None]]:
+        """Value and confidence a row, as JSON values; raises ModelFailed for any row."""
+        for piece in self.pieces:
+            if isinstance(piece.outcome, Failure):
+                raise failed(piece.outcome)
+            values, confidences = piece.outcome.listed
+            places = slice(piece.start, piece.stop)
+            yield from zip(values[places], confidences[places], strict=True)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """One a row, as JSON values."""
+        for piece in self.pieces:
+            if isinstance(piece.outcome, Failure):
+                yield from [failed(piece.outcome)] * piece.size
+                continue
+            values, confidences = piece.outcome.listed
+            places = slice(piece.start, piece.stop)
+            yield from map(Answered, values[places], confidences[places])
+
+    def tensors(self) -> dict[str, Array]:
+        """Every output by its name, all rows of it; raises ModelFailed for any row."""
+        failure = self.failure
+        if failure is not None:
+            raise failure
+        parts = [outputs_of(piece.outcome, piece.start, piece.stop) for piece in self.pieces]
+        return (
+            parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        )
+
+
+def outputs_of(outcome: Prediction | Failure, start: int, stop: int) -> dict[str, Array]:
+    """The rows of a prediction's outputs, as views."""
+    assert isinstance(outcome, Prediction)  # noqa: S101  # failures were raised
+    return {name: array[start:stop] for name, array in outcome.tensors().items()}
+
+
+def failed(outcome: Failure) -> ModelFailed:
+    """The cause stays in the log."""
+    error = ModelFailed("model", "the model failed on this input; the server's log has the cause")
+    error.__cause__ = outcome.error
+    return error
 
 
 @dataclass(slots=True)
 class DataPlane:
-    """The model with its queue, and what is known of both. Lives on one event loop."""
+    """The model with its queue, and what is known of both. Lives on one event loop.
+
+    `alone` says whether no other request is being worked on; a transport's server may know.
+    """
 
     config: Config
     telemetry: Telemetry = field(default_factory=Telemetry)
     clock: Callable[[], float] = time.perf_counter
+    alone: Callable[[], bool] = lambda: False
     draining: bool = False
     in_flight: int = 0
     last_seen: float = 0.0
     _served: Served | None = None
     _batcher: Batcher | None = None
 
-    def __post_init__(self) -> None:
-        self.telemetry.metrics.watch(lambda: self.ready, lambda: self.queue_depth, lambda: self.in_flight)
-
     def serve(self, served: Served) -> None:
         """Open for requests with a model that is loaded and warm. Called on the event loop."""
-        self._batcher = Batcher(served.model.predict, self.config.batching, self.telemetry.called_model, self.clock)
+        self._batcher = Batcher(
+            served.model.predict, self.config.batching, self.telemetry.called_model, self.clock, served.inline_rows
+        )
         self._batcher.start()
-        self.telemetry.metrics.serve(served.name, served.version, served.framework, served.sha256)
         self._served = served
 
     def close(self) -> None:
@@ -115,30 +184,25 @@ class DataPlane:
     def queue_depth(self) -> int:
         return 0 if self._batcher is None else self._batcher.depth
 
-    @property
-    def health_score(self) -> int:
-        return self.telemetry.stats.health_score(int(self.loaded))
+    def note_present(self) -> None:
+        """Bring the tallies of what is, rather than has been, up to date."""
+        cells = self.telemetry.tallies.cells
+        cells[tallies.QUEUE_DEPTH] = self.queue_depth
+        cells[tallies.READY] = float(self.ready)
 
-    @contextmanager
-    def request(self) -> Iterator["Request"]:
+    def counted(self) -> Sum:
+        """Everything counted so far, by all processes that serve."""
+        self.note_present()
+        return self.telemetry.counted()
+
+    def health_score(self, counted: Sum) -> int:
+        return health_score(counted, int(self.loaded))
+
+    def request(self, protocol: int) -> "Request":
         """Around everything that one prediction request does, from its first byte: counts it by what came of
-        it.
+        it. `protocol` is one of `tallies.PROTOCOL`.
         """
-        self.in_flight += 1
-        self.telemetry.received()
-        request = Request(self)
-        try:
-            yield request
-            if request.failure is None:
-                self.telemetry.succeeded()
-            else:
-                self.telemetry.failed(request.failure)
-        except Exception as error:
-            self.telemetry.failed(error)
-            raise
-        finally:
-            self.in_flight -= 1
-            self.last_seen = self.clock()
+        return Request(self, protocol)
 
     def named(self, version: object) -> Served:
         """The served model, if that is what the caller names."""
@@ -152,82 +216,74 @@ class DataPlane:
             raise InvalidInput("model_version", f"model_version must be a string; {available}", version)
         raise UnknownVersion("model_version", f"model_version is not served here; {available}", version)
 
-    async def run(self, rows: Rows, version: str) -> Answer:
-        """An outcome for every row of a request: the model's for those that fit, their fault for the
-        others.
-        """
-        started = self.clock()
-        outcomes: dict[int, Outcome] = dict(rows.faults)
-        if len(rows.values):
-            pieces = await self._submit(rows)
-            outcomes.update(zip(rows.positions, unfold(pieces), strict=True))
-        seconds = self.clock() - started
-        if len(rows.values):
-            bad = sum(piece.size for piece in pieces if isinstance(piece.outcome, Failure))
-            self.telemetry.answered(len(rows.values) - bad, bad, seconds)
-        return Answer([outcomes[position] for position in range(rows.total)], version, seconds)
+    def model(self, name: str, version: str | None = None) -> Served:
+        """The served model, if a path or message names it and its version."""
+        served = self.named(None)
+        if name != served.name:
+            raise UnknownModel("model", f"no model of this name is served here; available: {served.name}", name)
+        return self.named(version or None)
 
-    async def _submit(self, rows: Rows) -> list[Piece]:
+
+class Request:
+    """One prediction request, for a transport to ask with."""
+
+    __slots__ = ("_plane", "_protocol", "failure")
+
+    def __init__(self, plane: DataPlane, protocol: int) -> None:
+        self._plane, self._protocol = plane, protocol
+        self.failure: ModelFailed | None = None
+        """Of a row, where the request is answered all the same."""
+
+    def __enter__(self) -> "Request":
+        self._plane.in_flight += 1
+        self._plane.telemetry.received(self._protocol)
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _t: TracebackType | None
+    ) -> None:
+        plane = self._plane
+        failure = self.failure if error is None else error
+        if failure is None:
+            plane.telemetry.succeeded()
+        elif isinstance(failure, Exception):
+            plane.telemetry.failed(failure)
+        plane.telemetry.left()
+        plane.in_flight -= 1
+        plane.last_seen = plane.clock()
+
+    async def infer(self, served: Served, inputs: Inputs, timeout: float | None = None) -> Answer:  # noqa: ASYNC109  # told in the error
+        """What the model makes of rows that its signature accepted. Raises RequestError for what concerns all of
+        them; `timeout` may shorten the configured one.
+        """
+        plane = self._plane
+        batcher = plane._batcher
+        assert batcher is not None  # noqa: S101  # something is served
+        started = plane.clock()
+        plane.telemetry.reached_model()
+        pieces = batcher.at_once(inputs) if plane.alone() else None
+        if pieces is None:
+            pieces = await self._queued(batcher, inputs, timeout)
+        seconds = plane.clock() - started
+        bad = sum([piece.size for piece in pieces if isinstance(piece.outcome, Failure)])
+        plane.telemetry.answered(rows_of(inputs) - bad, bad, seconds)
+        return Answer(served, pieces, seconds)
+
+    async def _queued(self, batcher: Batcher, inputs: Inputs, timeout: float | None) -> list[Piece]:  # noqa: ASYNC109
         """The model's pieces; rows that get none count as failed predictions, as the guide counts them."""
-        batcher = self._batcher
-        if batcher is None:
-            raise NotReady("server", NO_MODEL)
-        timeout = self.config.serving.timeout_seconds
-        self.telemetry.reached_model()
+        plane = self._plane
+        limit = plane.config.serving.timeout_seconds
+        limit = limit if timeout is None else min(limit, timeout)
         try:
-            return await batcher.submit(rows.values, timeout)
+            return await batcher.submit(inputs, limit)
         except TimeoutError as error:
-            self.telemetry.answered(0, len(rows.values), timeout)
+            plane.telemetry.answered(0, rows_of(inputs), limit)
             raise DeadlineExceeded(
-                "server",
-                f"the model did not answer within {timeout:g} s (serving.timeoutSeconds); try again later",
+                "server", f"the model did not answer within {limit:g} s (serving.timeoutSeconds); try again later"
             ) from error
         except RequestError:
-            self.telemetry.predicted(0, len(rows.values))
+            plane.telemetry.predicted(0, rows_of(inputs))
             raise
-
-
-@dataclass(slots=True)
-class Request:
-    """One prediction request, for a transport to ask with. `failure` is the first row's that the model raised
-    on.
-    """
-
-    plane: DataPlane
-    failure: ModelFailed | None = None
-
-    async def predict(self, features: object, version: object = None) -> tuple[Answered, Answer]:
-        """One row: its answer and the request's. Raises RequestError."""
-        served = self.plane.named(version)
-        answer = await self.plane.run(served.model.signature.row(features), served.version)
-        outcome = answer.outcomes[0]
-        if isinstance(outcome, RequestError):
-            raise outcome
-        return outcome, answer
-
-    async def predict_batch(self, batch: object, version: object = None) -> Answer:
-        """Many rows, each with its own outcome. Raises RequestError for what concerns all of them."""
-        served = self.plane.named(version)
-        answer = await self.plane.run(served.model.signature.rows(batch), served.version)
-        failed = [outcome for outcome in answer.outcomes if isinstance(outcome, ModelFailed)]
-        if failed:
-            self.failure = failed[0]
-            log.error("model raised on rows of a batch", rows=len(failed), exc_info=failed[0].__cause__)
-        return answer
-
-
-def unfold(pieces: Sequence[Piece]) -> Iterator[Outcome]:
-    """One outcome a row, as JSON values."""
-    for piece in pieces:
-        if isinstance(piece.outcome, Failure):
-            failed = ModelFailed("model", "the model failed on this input; the server's log has the cause")
-            failed.__cause__ = piece.outcome.error
-            yield from [failed] * piece.size
-            continue
-        values = piece.outcome.values.tolist()
-        confidence = piece.outcome.confidence
-        confidences = [None] * piece.size if confidence is None else confidence.tolist()
-        yield from map(Answered, values, confidences)
 
 
 def describe(served: Served) -> Mapping[str, object]:
@@ -238,6 +294,8 @@ def describe(served: Served) -> Mapping[str, object]:
         "version": served.version,
         "type": served.model.type,
         "framework": served.framework,
+        "engine": served.engine,
+        "acceleration": served.acceleration,
         "trained_at": None,
         "accuracy": None,
         "features": signature.features,

@@ -1,6 +1,6 @@
 """What can go wrong with one request, in the data plane's own words.
 
-Nothing here knows HTTP: a transport maps each class to its protocol's error (`transport/answers.py` for
+Nothing here knows HTTP: a transport maps each class to its protocol's error (`transport/wire.py` for
 HTTP). Every message names the field and the mend, since it is all that the caller sees.
 """
 
@@ -47,6 +47,12 @@ class InvalidInput(RequestError):
     client_fault = True
 
 
+class UnknownModel(RequestError):
+    """The caller asks for a model of another name."""
+
+    client_fault = True
+
+
 class UnknownVersion(RequestError):
     """The caller asks for a model version that is not served here."""
 
@@ -55,6 +61,18 @@ class UnknownVersion(RequestError):
 
 class TooManyRows(RequestError):
     """One request holds more rows than one answer should."""
+
+    client_fault = True
+
+
+class Unauthorized(RequestError):
+    """The caller has no token that is accepted."""
+
+    client_fault = True
+
+
+class Unimplemented(RequestError):
+    """The protocol knows this call, this server does not do it."""
 
     client_fault = True
 

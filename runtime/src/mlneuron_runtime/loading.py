@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import structlog
 
+from mlneuron_runtime.cost import measured
 from mlneuron_runtime.failure import Fatal, Reason, first_line, public
-from mlneuron_runtime.models.base import Model
+from mlneuron_runtime.models.base import Model, Prediction
 from mlneuron_runtime.settings import ModelSource
 from mlneuron_runtime.sources.digest import check_digest, sha256_of
+from mlneuron_runtime.tensors import TensorSpec
 
 log = structlog.get_logger()
 
@@ -28,8 +29,21 @@ DIGITS_OF_VERSION = 12
 
 
 @dataclass(frozen=True, slots=True)
+class Warned:
+    """Something about a model that serves: a reason in one word, and what it means for the user."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
-    """The model this process serves, and how it is known. `loaded_at` is in Unix seconds."""
+    """The model this process serves, and how it is known. `loaded_at` is in Unix seconds.
+
+    `outputs` are what a warm-up answer held; `inline_rows` how many rows are cheap enough for the event loop's own
+    turn; `engine` the library that computes, and `acceleration` why it is that one; `warnings` what the user should
+    know although it serves.
+    """
 
     name: str
     version: str
@@ -37,6 +51,11 @@ class Served:
     sha256: str
     model: Model
     loaded_at: float
+    outputs: tuple[TensorSpec, ...] = ()
+    inline_rows: int = 0
+    engine: str = ""
+    acceleration: str = ""
+    warnings: tuple[Warned, ...] = ()
 
 
 def load(source: ModelSource, image: str, threads: int) -> Served:
@@ -46,14 +65,19 @@ def load(source: ModelSource, image: str, threads: int) -> Served:
     started = time.perf_counter()
     model = deserialise(source, image, threads)
     loaded = time.perf_counter()
-    warm_up(model)
+    answer = warm_up(model)
+    cost = None if answer is None else measured(model)
     log.info(
         "model loaded",
         model=source.name, framework=source.framework, type=model.type, sha256=digest, uri=public(source.uri),
         load_seconds=round(loaded - started, 3), warmup_seconds=round(time.perf_counter() - loaded, 3),
     )  # fmt: skip
     version = source.version or digest[:DIGITS_OF_VERSION]
-    return Served(source.name, version, source.framework, digest, model, time.time())
+    return Served(
+        source.name, version, source.framework, digest, model, time.time(),
+        outputs=() if answer is None else answer.specs(), inline_rows=0 if cost is None else cost.inline_rows,
+        engine=source.framework,
+    )  # fmt: skip
 
 
 def deserialise(source: ModelSource, image: str, threads: int) -> Model:
@@ -90,30 +114,39 @@ def digest_of(source: ModelSource) -> str:
         ) from error
 
 
-def warm_up(model: Model) -> None:
+def warm_up(model: Model) -> Prediction | None:
     """One real inference, so that ready means able; Fatal when no probe is answered.
 
-    A model that does not say its width cannot be probed fairly, and is trusted until its first request.
+    A model that does not say what it takes cannot be probed fairly, and is trusted until its first request.
     """
-    width = model.signature.features
-    if width is None:
-        log.warning("warm-up skipped: the model does not tell how many features it takes")
-        return
     failures: list[Exception] = []
     for probe in PROBES:
+        example = model.signature.example(probe)
+        if example is None:
+            log.warning("warm-up skipped: the model does not tell how many features it takes")
+            return None
         try:
-            answered = len(model.predict(np.full((1, width), probe)).values)
+            answer = model.predict(example)
+            answered = len(answer.values)
         except Exception as error:  # a model may raise anything
             failures.append(error)
             continue
         if answered == 1:
-            return
+            return answer
         failures.append(ValueError(f"{answered} answers to 1 row"))
     raise Fatal(
         Reason.MODEL_WARMUP_FAILED,
-        f"spec.model.uri: the model loaded, but a warm-up inference on {width} numbers failed "
-        f"({first_line(failures[0])}); serve a model that takes rows of plain numbers",
+        f"spec.model.uri: the model loaded, but a warm-up inference on {takes(model)} failed "
+        f"({first_line(failures[0])}); serve a model that takes such rows",
     ) from failures[0]
+
+
+def takes(model: Model) -> str:
+    """What a row of the model is, in words."""
+    inputs = model.signature.inputs
+    if len(inputs) == 1 and inputs[0].shape:
+        return f"{model.signature.features} numbers"
+    return ", ".join(f"{spec.name} ({spec.datatype})" for spec in inputs)
 
 
 def _sklearn(path: Path, image: str, _threads: int) -> Model:

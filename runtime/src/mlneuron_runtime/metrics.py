@@ -1,84 +1,131 @@
-"""Prometheus metrics. The guide's four keep their names and labels; more is told in more metrics
-(`mlneuron_…`).
-
-Children are looked up once, at load, so that counting a request costs a few increments.
+"""Prometheus metrics, made of the tallies when they are asked for. The guide's four keep their names and labels; more
+is told in more metrics (`mlneuron_…`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from mlneuron_runtime import tallies
+from mlneuron_runtime.tallies import Sum
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 10_000)
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of the served model's metrics."""
+
+    name: str
+    version: str
+    framework: str
+    sha256: str
+    engine: str
 
 
-class Metrics:
-    """Everything that port 9090 tells, in a registry of its own."""
+class Metrics(Collector):
+    """Everything that port 9090 tells. `counted` adds up the processes, `labels` is None until a model is loaded."""
 
-    def __init__(self) -> None:
+    def __init__(self, counted: Callable[[], Sum], labels: Callable[[], Labels | None]) -> None:
+        self._counted, self._labels = counted, labels
         self.registry = CollectorRegistry()
-        self._define_guide()
-        self._define_own()
+        self.registry.register(self)
         ProcessCollector(registry=self.registry)
-
-    def _define_guide(self) -> None:
-        registry = self.registry
-        self._requests = Counter(
-            "ml_prediction_requests", "Prediction requests that reached the model, whatever came of them",
-            ["model_version"], registry=registry,
-        )  # fmt: skip
-        self._duration = Histogram(
-            "ml_prediction_duration_seconds", "Time of a prediction request, queue included",
-            ["model_version"], buckets=SECONDS, registry=registry,
-        )  # fmt: skip
-        self.accuracy = Gauge(
-            "ml_model_accuracy",
-            "Accuracy of the model, where it is known",
-            ["model_name", "version"],
-            registry=registry,
-        )
-        self.active_models = Gauge("ml_active_models", "Models loaded and answering", registry=registry)
-
-    def _define_own(self) -> None:
-        registry = self.registry
-        self._outcomes = Counter(
-            "mlneuron_requests", "Requests by outcome: success, client_error, server_error", ["outcome"],
-            registry=registry,
-        )  # fmt: skip
-        self.successes = self._outcomes.labels("success")
-        self.client_errors = self._outcomes.labels("client_error")
-        self.server_errors = self._outcomes.labels("server_error")
-        self.errors = Counter("mlneuron_errors", "Requests refused or failed, by reason", ["reason"], registry=registry)
-        predictions = Counter("mlneuron_predictions", "Rows predicted, by outcome", ["outcome"], registry=registry)
-        self.predicted, self.failed = predictions.labels("success"), predictions.labels("failure")
-        self.in_flight = Gauge("mlneuron_requests_in_flight", "Requests being worked on", registry=registry)
-        self.queue_depth = Gauge("mlneuron_queue_depth", "Requests that wait for the model", registry=registry)
-        self.batch_rows = Histogram("mlneuron_batch_rows", "Rows in one model call", buckets=ROWS, registry=registry)
-        self.model_seconds = Histogram(
-            "mlneuron_model_call_seconds", "Time of one model call, without the queue", buckets=SECONDS,
-            registry=registry,
-        )  # fmt: skip
-        self.ready = Gauge("mlneuron_ready", "1 while the process is ready for requests", registry=registry)
-        self._info = Gauge(
-            "mlneuron_model_info", "1 for the served model", ["model_name", "version", "framework", "sha256"],
-            registry=registry,
-        )  # fmt: skip
-
-    def serve(self, name: str, version: str, framework: str, sha256: str) -> None:
-        """The model is known: its series appear, at zero."""
-        self.prediction_requests = self._requests.labels(version)
-        self.prediction_duration = self._duration.labels(version)
-        self._info.labels(name, version, framework, sha256).set(1)
-        self.active_models.set(1)
-
-    def watch(self, ready: Callable[[], bool], queue_depth: Callable[[], int], in_flight: Callable[[], int]) -> None:
-        """Gauges that are asked when they are scraped."""
-        self.ready.set_function(ready)
-        self.queue_depth.set_function(queue_depth)
-        self.in_flight.set_function(in_flight)
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)
+
+    def describe(self) -> list[Metric]:
+        """Nothing to collide with, so nothing to collect at registration."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        counted, labels = self._counted(), self._labels()
+        yield from guide(counted, labels)
+        yield from outcomes(counted)
+        yield from calls(counted)
+        yield from present(counted, labels)
+
+
+def guide(counted: Sum, labels: Labels | None) -> Iterator[Metric]:
+    """The guide's own."""
+    requests = CounterMetricFamily(
+        "ml_prediction_requests", "Prediction requests that reached the model, whatever came of them",
+        labels=["model_version"],
+    )  # fmt: skip
+    duration = HistogramMetricFamily(
+        "ml_prediction_duration_seconds", "Time of a prediction request, queue included", labels=["model_version"]
+    )
+    accuracy = GaugeMetricFamily(
+        "ml_model_accuracy", "Accuracy of the model, where it is known", labels=["model_name", "version"]
+    )
+    if labels is not None:
+        requests.add_metric([labels.version], counted[tallies.REACHED])
+        seconds = counted[tallies.TOTAL_SECONDS]
+        duration.add_metric([labels.version], buckets(tallies.SECONDS, counted.latency), seconds)
+    yield from (requests, duration, accuracy)
+    yield GaugeMetricFamily("ml_active_models", "Models loaded and answering", value=float(labels is not None))
+
+
+def outcomes(counted: Sum) -> Iterator[Metric]:
+    """Requests and rows by what came of them."""
+    yield labelled(
+        "mlneuron_requests", "Requests by outcome: success, client_error, server_error", "outcome",
+        {name: counted[tallies.CELLS[name]] for name in tallies.OUTCOMES},
+    )  # fmt: skip
+    yield labelled(
+        "mlneuron_protocol_requests", "Requests by protocol", "protocol",
+        {name: counted[cell] for name, cell in tallies.PROTOCOL.items()},
+    )  # fmt: skip
+    seen = {name: counted[cell] for name, cell in tallies.REASON.items() if counted[cell]}
+    yield labelled("mlneuron_errors", "Requests refused or failed, by reason", "reason", seen)
+    rows = {"success": counted[tallies.PREDICTED], "failure": counted[tallies.FAILED_ROWS]}
+    yield labelled("mlneuron_predictions", "Rows predicted, by outcome", "outcome", rows)
+
+
+def calls(counted: Sum) -> Iterator[Metric]:
+    """Single calls of the model."""
+    rows = buckets(tallies.ROWS, counted.call_rows)
+    yield HistogramMetricFamily("mlneuron_batch_rows", "Rows in one model call", rows, counted[tallies.CALL_ROWS])
+    yield HistogramMetricFamily(
+        "mlneuron_model_call_seconds", "Time of one model call, without the queue",
+        buckets(tallies.SECONDS, counted.call_seconds), counted[tallies.CALL_SECONDS],
+    )  # fmt: skip
+
+
+def present(counted: Sum, labels: Labels | None) -> Iterator[Metric]:
+    """What is, rather than what has been."""
+    gauges = (
+        ("mlneuron_requests_in_flight", "Requests being worked on", counted[tallies.IN_FLIGHT]),
+        ("mlneuron_queue_depth", "Requests that wait for the model", counted[tallies.QUEUE_DEPTH]),
+        ("mlneuron_ready", "1 while ready for requests", float(counted[tallies.READY] > 0)),
+    )
+    for name, text, value in gauges:
+        yield GaugeMetricFamily(name, text, value=value)
+    info = GaugeMetricFamily(
+        "mlneuron_model_info", "1 for the served model",
+        labels=["model_name", "version", "framework", "sha256", "engine"],
+    )  # fmt: skip
+    if labels is not None:
+        info.add_metric([labels.name, labels.version, labels.framework, labels.sha256, labels.engine], 1)
+    yield info
+
+
+def labelled(name: str, text: str, label: str, values: dict[str, float]) -> Metric:
+    """A counter with one label."""
+    family = CounterMetricFamily(name, text, labels=[label])
+    for held, value in values.items():
+        family.add_metric([held], value)
+    return family
+
+
+def buckets(bounds: Sequence[float], counts: Sequence[float]) -> list[tuple[str, float]]:
+    """Cumulative, as Prometheus wants them."""
+    names = [*(str(float(bound)) for bound in bounds), "+Inf"]
+    return list(zip(names, accumulate(counts), strict=True))

@@ -20,13 +20,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import prometheus_client
 import structlog
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
-from mlneuron_runtime import loading
+from mlneuron_runtime import loading, tallies
 from mlneuron_runtime.app import serving_app, telemetry_app
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.failure import Fatal, Reason
@@ -62,8 +61,6 @@ class Options:
 
 def run(config: Config, options: Options, started_at: float) -> None:
     """Serve until told to stop; raises Fatal. `started_at` is in Unix seconds."""
-    # a second series for every first, that no dashboard reads
-    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
     sockets = bind(options.host, options.port), bind(options.host, options.metrics_port)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(config, options, sockets, started_at))
@@ -75,6 +72,7 @@ async def _serve(
     plane = DataPlane(config)
     stop = Stop.on_signals()
     servers = [_Server(config_of(app)) for app in (serving_app(plane), telemetry_app(plane, started_at))]
+    plane.alone = lambda: len(servers[0].server_state.tasks) == 1
     log.info("listening", port=sockets[0].getsockname()[1], metrics_port=sockets[1].getsockname()[1])
     running = [
         asyncio.create_task(server.serve(sockets=[listener])) for server, listener in zip(servers, sockets, strict=True)
@@ -91,7 +89,7 @@ async def _serve(
         server.should_exit = True
     await asyncio.gather(*running)
     plane.close()
-    log.info("stopped", requests=plane.telemetry.stats.requests)
+    log.info("stopped", requests=plane.counted().count(tallies.REQUESTS))
 
 
 def open_for_requests(

@@ -1,59 +1,63 @@
-"""What is counted when: the one place that keeps `Stats` (for /health and /stats) and `Metrics` (Prometheus)
-alike.
-"""
+"""What is counted when, in the tallies that /health, /stats and /metrics are made of."""
 
 from dataclasses import dataclass, field
 
+from mlneuron_runtime import tallies
 from mlneuron_runtime.batcher import Observed
 from mlneuron_runtime.errors import RequestError
-from mlneuron_runtime.metrics import Metrics
-from mlneuron_runtime.stats import Stats
-
-UNEXPECTED = "Unexpected"
-"""The reason of an error that is no RequestError: a defect of this server."""
+from mlneuron_runtime.tallies import Sum, Tallies
 
 
 @dataclass(slots=True)
 class Telemetry:
-    """Counts each event on both sides."""
+    """Counts each event once.
 
-    metrics: Metrics = field(default_factory=Metrics)
-    stats: Stats = field(default_factory=Stats)
+    Two units, kept apart: **requests** are what a client sends, **predictions** the rows in them that fitted the
+    model.
+    """
 
-    def received(self) -> None:
-        self.stats.requests += 1
+    tallies: Tallies = field(default_factory=Tallies)
+
+    def counted(self) -> Sum:
+        """So far."""
+        return Sum([self.tallies])
+
+    def received(self, protocol: int) -> None:
+        """A request's first byte; `protocol` is one of `tallies.PROTOCOL`."""
+        cells = self.tallies.cells
+        cells[tallies.REQUESTS] += 1
+        cells[tallies.IN_FLIGHT] += 1
+        cells[protocol] += 1
+
+    def left(self) -> None:
+        """The request's end, whatever came of it."""
+        self.tallies.cells[tallies.IN_FLIGHT] -= 1
 
     def succeeded(self) -> None:
-        self.stats.successes += 1
-        self.metrics.successes.inc()
+        self.tallies.cells[tallies.SUCCESS] += 1
 
     def failed(self, error: BaseException) -> None:
         """A request that ends in an error, the caller's or the server's."""
         known = error if isinstance(error, RequestError) else None
-        self.metrics.errors.labels(UNEXPECTED if known is None else known.reason).inc()
-        if known is not None and known.client_fault:
-            self.metrics.client_errors.inc()
-        else:
-            self.stats.failures += 1
-            self.metrics.server_errors.inc()
+        reason = tallies.UNEXPECTED if known is None else known.reason
+        cells = self.tallies.cells
+        cells[tallies.REASON.get(reason, tallies.REASON[tallies.UNEXPECTED])] += 1
+        cells[tallies.CLIENT_ERROR if known is not None and known.client_fault else tallies.SERVER_ERROR] += 1
 
     def reached_model(self) -> None:
-        self.metrics.prediction_requests.inc()
+        self.tallies.cells[tallies.REACHED] += 1
 
     def answered(self, good: int, bad: int, seconds: float) -> None:
         """A request that reached the model: its rows by outcome, and how long they took."""
         self.predicted(good, bad)
-        self.stats.time(seconds)
-        self.metrics.prediction_duration.observe(seconds)
+        self.tallies.answered(seconds)
 
     def predicted(self, good: int, bad: int) -> None:
         """Rows by outcome."""
-        self.stats.predictions += good + bad
-        self.stats.successful_predictions += good
-        self.metrics.predicted.inc(good)
-        self.metrics.failed.inc(bad)
+        cells = self.tallies.cells
+        cells[tallies.PREDICTED] += good
+        cells[tallies.FAILED_ROWS] += bad
 
     def called_model(self, call: Observed) -> None:
-        """From the worker's thread, where Prometheus metrics are safe."""
-        self.metrics.batch_rows.observe(call.rows)
-        self.metrics.model_seconds.observe(call.seconds)
+        """From wherever the model ran; never from two places at a time."""
+        self.tallies.called(call.rows, call.seconds)

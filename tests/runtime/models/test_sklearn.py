@@ -84,7 +84,7 @@ def model(estimator: Any) -> loader.SklearnModel:
 @pytest.mark.parametrize("target", ["binary", "three", "words"])
 def test_one_pass_gives_what_predict_and_predict_proba_say(data: Data, estimator: Any, target: str) -> None:
     fitted = estimator.fit(data.rows, getattr(data, target))
-    predicted = model(fitted).predict(data.rows)
+    predicted = model(fitted).predict((data.rows,))
     assert predicted.values.tolist() == fitted.predict(data.rows).tolist()
     assert predicted.confidence is not None
     np.testing.assert_allclose(predicted.confidence, fitted.predict_proba(data.rows).max(axis=1))
@@ -93,7 +93,7 @@ def test_one_pass_gives_what_predict_and_predict_proba_say(data: Data, estimator
 @pytest.mark.parametrize("estimator", [*ASKED_TWICE, Contrary(max_iter=500)], ids=lambda it: type(it).__name__)
 def test_a_classifier_that_may_disagree_with_its_probabilities_is_believed(data: Data, estimator: Any) -> None:
     fitted = estimator.fit(data.rows, data.words)
-    predicted = model(fitted).predict(data.rows)
+    predicted = model(fitted).predict((data.rows,))
     assert predicted.values.tolist() == fitted.predict(data.rows).tolist()
     columns = np.searchsorted(fitted.classes_, predicted.values)
     assert predicted.confidence is not None
@@ -102,7 +102,7 @@ def test_a_classifier_that_may_disagree_with_its_probabilities_is_believed(data:
 
 def test_a_moved_threshold_decides(data: Data) -> None:
     fitted = FixedThresholdClassifier(LogisticRegression(), threshold=0.99).fit(data.rows, data.binary)
-    predicted = model(fitted).predict(data.rows)
+    predicted = model(fitted).predict((data.rows,))
     assert predicted.values.tolist() == fitted.predict(data.rows).tolist()
     assert predicted.confidence is not None
     assert predicted.confidence.min() < 0.5
@@ -112,21 +112,21 @@ def test_an_outlier_label_that_is_no_class_has_the_best_classs_confidence(data: 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fitted = RadiusNeighborsClassifier(1.0, outlier_label=-1).fit(data.rows, data.three)
-        predicted = model(fitted).predict(np.vstack([data.rows[:3], np.full((1, 4), 99.0)]))
+        predicted = model(fitted).predict((np.vstack([data.rows[:3], np.full((1, 4), 99.0)]),))
     assert predicted.values.tolist()[-1] == -1
 
 
 @pytest.mark.parametrize("estimator", WITHOUT_CONFIDENCE, ids=lambda estimator: type(estimator).__name__)
 def test_a_classifier_with_margins_only_has_no_confidence(data: Data, estimator: Any) -> None:
     fitted = estimator.fit(data.rows, data.words)
-    predicted = model(fitted).predict(data.rows)
+    predicted = model(fitted).predict((data.rows,))
     assert predicted.values.tolist() == fitted.predict(data.rows).tolist()
     assert predicted.confidence is None
 
 
 def test_regressors_answer_numbers(data: Data) -> None:
     for target in (data.number, data.number.reshape(-1, 1)):
-        predicted = model(LinearRegression().fit(data.rows, target)).predict(data.rows[:5])
+        predicted = model(LinearRegression().fit(data.rows, target)).predict((data.rows[:5],))
         assert predicted.values.tolist() == pytest.approx(data.number[:5].tolist())
         assert predicted.confidence is None
 
@@ -141,7 +141,7 @@ def test_several_outputs_are_a_list_a_row(data: Data) -> None:
         MLPClassifier((4,), max_iter=2000, tol=0.01, random_state=0).fit(data.rows, two_labels),
         OneVsRestClassifier(LogisticRegression()).fit(data.rows, two_labels),
     ):
-        predicted = model(fitted).predict(data.rows[:3])
+        predicted = model(fitted).predict((data.rows[:3],))
         assert predicted.values.tolist() == fitted.predict(data.rows[:3]).tolist()
         assert predicted.values.shape == (3, 2)
         assert predicted.confidence is None
@@ -149,7 +149,7 @@ def test_several_outputs_are_a_list_a_row(data: Data) -> None:
 
 def test_an_outlier_detector_answers_its_own_labels(data: Data) -> None:
     fitted = IsolationForest(n_estimators=10, random_state=0).fit(data.rows)
-    assert set(model(fitted).predict(data.rows).values.tolist()) <= {1, -1}
+    assert set(model(fitted).predict((data.rows,)).values.tolist()) <= {1, -1}
 
 
 def test_the_signature_and_the_type_are_the_estimators(data: Data) -> None:
@@ -171,7 +171,7 @@ def test_what_joblib_or_pickle_wrote_is_loaded(data: Data, tmp_path: Path) -> No
     (tmp_path / "c.pkl").write_bytes(pickle.dumps(fitted))
     for name in ("a.joblib", "b.joblib", "c.pkl"):
         loaded = loader.load(tmp_path / name, IMAGE)
-        assert loaded.predict(data.rows).values.tolist() == fitted.predict(data.rows).tolist()
+        assert loaded.predict((data.rows,)).values.tolist() == fitted.predict(data.rows).tolist()
 
 
 def broken(path: Path, content: bytes) -> Fatal:
@@ -229,7 +229,7 @@ def test_a_version_skew_is_a_structured_warning_and_not_fatal(data: Data, tmp_pa
     (tmp_path / "m.pkl").write_bytes(aged)
     with structlog.testing.capture_logs() as events:
         loaded = loader.load(tmp_path / "m.pkl", IMAGE)
-    assert loaded.predict(data.rows).values.tolist() == fitted.predict(data.rows).tolist()
+    assert loaded.predict((data.rows,)).values.tolist() == fitted.predict(data.rows).tolist()
     (told,) = [event for event in events if event["log_level"] == "warning"]
     assert told["estimator"] == "LogisticRegression"
     assert told["trained_with"] == (b"0" + version[1:]).decode()

@@ -48,7 +48,7 @@ def answers(module: Any) -> Any:
 @pytest.mark.parametrize("save", [scripted, exported])
 def test_one_output_is_a_number_a_row(tmp_path: Path, save: Any) -> None:
     module = network(1)
-    predicted = save(module, tmp_path / "m.pt2").predict(ROWS)
+    predicted = save(module, tmp_path / "m.pt2").predict((ROWS,))
     np.testing.assert_allclose(predicted.values, answers(module)[:, 0], rtol=1e-5)
     assert predicted.confidence is None
 
@@ -56,7 +56,7 @@ def test_one_output_is_a_number_a_row(tmp_path: Path, save: Any) -> None:
 @pytest.mark.parametrize("save", [scripted, exported])
 def test_several_outputs_are_a_list_a_row_since_nothing_says_they_are_logits(tmp_path: Path, save: Any) -> None:
     module = network(3)
-    predicted = save(module, tmp_path / "m.pt2").predict(ROWS)
+    predicted = save(module, tmp_path / "m.pt2").predict((ROWS,))
     np.testing.assert_allclose(predicted.values, answers(module), rtol=1e-5)
     assert predicted.confidence is None
 
@@ -66,7 +66,7 @@ def test_a_note_of_logits_makes_a_classifier(tmp_path: Path, save: Any) -> None:
     module = network(3)
     note = {"features": 4, "output": "logits", "classes": ["a", "b", "c"]}
     model = save(module, tmp_path / "m.pt2", note=note)
-    predicted = model.predict(ROWS)
+    predicted = model.predict((ROWS,))
     logits = answers(module)
     assert predicted.values.tolist() == [["a", "b", "c"][best] for best in logits.argmax(axis=1)]
     powers = np.exp(logits)
@@ -78,7 +78,7 @@ def test_a_note_of_logits_makes_a_classifier(tmp_path: Path, save: Any) -> None:
 
 def test_one_logit_is_a_binary_classifier(tmp_path: Path) -> None:
     module = network(1)
-    predicted = scripted(module, tmp_path / "m.pt", {"output": "logits"}).predict(ROWS)
+    predicted = scripted(module, tmp_path / "m.pt", {"output": "logits"}).predict((ROWS,))
     logits = answers(module)[:, 0]
     assert predicted.values.tolist() == (logits > 0).astype(int).tolist()
     np.testing.assert_allclose(predicted.confidence, 1 / (1 + np.exp(-np.abs(logits))), rtol=1e-5)
@@ -86,14 +86,14 @@ def test_one_logit_is_a_binary_classifier(tmp_path: Path) -> None:
 
 def test_probabilities_are_taken_as_they_are(tmp_path: Path) -> None:
     module = torch.nn.Sequential(network(3), torch.nn.Softmax(dim=1))
-    predicted = scripted(module, tmp_path / "m.pt", {"output": "probabilities"}).predict(ROWS)
+    predicted = scripted(module, tmp_path / "m.pt", {"output": "probabilities"}).predict((ROWS,))
     np.testing.assert_allclose(predicted.confidence, answers(module).max(axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_a_program_of_fixed_batch_size_serves_any_number_of_rows(tmp_path: Path, batch: int) -> None:
     module = network(2)
-    predicted = exported(module, tmp_path / "m.pt2", batch).predict(ROWS)
+    predicted = exported(module, tmp_path / "m.pt2", batch).predict((ROWS,))
     np.testing.assert_allclose(predicted.values, answers(module), rtol=1e-5)
 
 
@@ -106,7 +106,7 @@ def test_the_width_is_found_in_the_artifact(tmp_path: Path, save: Any) -> None:
 
 def test_double_precision_is_kept(tmp_path: Path) -> None:
     module = torch.nn.Linear(4, 1).double()
-    predicted = scripted(module, tmp_path / "m.pt").predict(ROWS)
+    predicted = scripted(module, tmp_path / "m.pt").predict((ROWS,))
     with torch.inference_mode():
         assert predicted.values.tolist() == module(torch.from_numpy(ROWS))[:, 0].tolist()
 
@@ -124,7 +124,7 @@ class Pair(torch.nn.Module):  # type: ignore[misc,name-defined]  # torch is Any 
 def test_a_module_without_weights_takes_any_width(tmp_path: Path) -> None:
     model = scripted(Total(), tmp_path / "m.pt")
     assert model.signature.features is None
-    assert model.predict(np.array([[1.0, 2.0]])).values.tolist() == [3.0]
+    assert model.predict((np.array([[1.0, 2.0]]),)).values.tolist() == [3.0]
     with structlog.testing.capture_logs() as events:
         warm_up(model)
     assert "warm-up skipped" in events[0]["event"]

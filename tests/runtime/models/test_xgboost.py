@@ -31,7 +31,7 @@ def test_a_binary_classifier_answers_the_class_and_its_probability(data: Data, t
     path = tmp_path / f"m.{extension}"
     booster.save_model(tmp_path / "saved.ubj")
     (tmp_path / "saved.ubj").rename(path) if extension == "model" else booster.save_model(path)
-    predicted: Any = loader.load(path, IMAGE).predict(data.rows)
+    predicted: Any = loader.load(path, IMAGE).predict((data.rows,))
     probabilities = booster.predict(xgboost.DMatrix(data.rows))
     assert predicted.values.tolist() == (probabilities > 0.5).astype(int).tolist()
     np.testing.assert_allclose(predicted.confidence, np.where(probabilities > 0.5, probabilities, 1 - probabilities))
@@ -40,7 +40,7 @@ def test_a_binary_classifier_answers_the_class_and_its_probability(data: Data, t
 def test_log_odds_answer_as_their_logistic_twin(data: Data, tmp_path: Path) -> None:
     raw = trained(data, data.binary, objective="binary:logitraw", base_score=0.5)
     margins = raw.predict(xgboost.DMatrix(data.rows), output_margin=True)
-    predicted = loaded(raw, tmp_path / "m.json").predict(data.rows)
+    predicted = loaded(raw, tmp_path / "m.json").predict((data.rows,))
     assert predicted.values.tolist() == (margins > 0).astype(int).tolist()
     np.testing.assert_allclose(predicted.confidence, 1 / (1 + np.exp(-np.abs(margins))), rtol=1e-5)
 
@@ -50,7 +50,7 @@ def test_a_classifier_of_three_answers_class_and_probability_in_one_pass(
     data: Data, tmp_path: Path, objective: str
 ) -> None:
     predicted = loaded(trained(data, data.three, objective=objective, num_class=3), tmp_path / "m.json").predict(
-        data.rows
+        (data.rows,)
     )
     twin = trained(data, data.three, objective="multi:softprob", num_class=3)
     probabilities = twin.predict(xgboost.DMatrix(data.rows))
@@ -69,22 +69,22 @@ def test_a_classifier_of_three_answers_class_and_probability_in_one_pass(
 )
 def test_a_regressor_answers_its_number(data: Data, tmp_path: Path, parameters: Any, target: str) -> None:
     booster = trained(data, getattr(data, target), **parameters)
-    predicted = loaded(booster, tmp_path / "m.ubj").predict(data.rows)
+    predicted = loaded(booster, tmp_path / "m.ubj").predict((data.rows,))
     np.testing.assert_allclose(predicted.values, booster.predict(xgboost.DMatrix(data.rows)), rtol=1e-6)
     assert predicted.confidence is None
 
 
 def test_several_targets_are_a_list_a_row(data: Data, tmp_path: Path) -> None:
-    numbers = loaded(trained(data, data.rows[:, :2]), tmp_path / "n.json").predict(data.rows[:3])
+    numbers = loaded(trained(data, data.rows[:, :2]), tmp_path / "n.json").predict((data.rows[:3],))
     assert numbers.values.shape == (3, 2)
     labels = np.stack([data.binary, 1 - data.binary], axis=1)
-    several = loaded(trained(data, labels, objective="binary:logistic"), tmp_path / "l.json").predict(data.rows)
+    several = loaded(trained(data, labels, objective="binary:logistic"), tmp_path / "l.json").predict((data.rows,))
     assert several.values.tolist() == labels.tolist()
     assert several.confidence is None
 
 
 def test_hinge_has_no_confidence(data: Data, tmp_path: Path) -> None:
-    predicted = loaded(trained(data, data.binary, objective="binary:hinge"), tmp_path / "m.json").predict(data.rows)
+    predicted = loaded(trained(data, data.binary, objective="binary:hinge"), tmp_path / "m.json").predict((data.rows,))
     assert set(predicted.values.tolist()) == {0, 1}
     assert predicted.confidence is None
 
@@ -98,7 +98,7 @@ def test_a_booster_that_stopped_early_answers_from_its_best_iteration(data: Data
     )  # fmt: skip
     assert booster.best_iteration < booster.num_boosted_rounds() - 1
     best = booster.predict(xgboost.DMatrix(data.rows), iteration_range=(0, booster.best_iteration + 1))
-    predicted = loaded(booster, tmp_path / "m.json").predict(data.rows)
+    predicted = loaded(booster, tmp_path / "m.json").predict((data.rows,))
     np.testing.assert_allclose(predicted.confidence, np.maximum(best, 1 - best))
 
 
@@ -114,7 +114,7 @@ def test_a_pickled_wrapper_answers_as_itself(data: Data, tmp_path: Path, wrapper
     fitted = wrapper(n_estimators=4, n_jobs=1).fit(data.rows, data.three)
     joblib.dump(fitted, tmp_path / "m.joblib")
     model = loader.load(tmp_path / "m.joblib", IMAGE)
-    predicted = model.predict(data.rows)
+    predicted = model.predict((data.rows,))
     assert predicted.values.tolist() == fitted.predict(data.rows).tolist()
     assert model.type == f"xgboost_{'classifier' if predicted.confidence is not None else 'regressor'}"
     assert model.signature.features == 4

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.signature import MAX_ROWS
 
-from tests.runtime.conftest import Neuron, serving
+from tests.runtime.conftest import Neuron, counts, serving
 from tests.runtime.odd_models import BLOCK, NOT_FINITE, POISON, SENSITIVE, Gate
 from tests.runtime.support import call, post, until
 
 PATHS = ["/predict", "/batch_predict"]
 
 
-def labelled(rows: Any) -> Prediction:
+def labelled(inputs: Any) -> Prediction:
+    (rows,) = inputs
     return Prediction(np.array(["no", "yes"]).take((rows.sum(axis=1) > 0).astype(int)), np.full(len(rows), 0.75))
 
 
@@ -42,7 +43,7 @@ async def test_labels_are_strings_and_come_with_their_confidence() -> None:
 
 
 async def test_several_outputs_are_a_list() -> None:
-    async with serving(lambda rows: Prediction(rows * 2)) as neuron:
+    async with serving(lambda inputs: Prediction(inputs[0] * 2)) as neuron:
         assert (await post(neuron.app, "/predict", {"features": [1, 2]})).json["prediction"] == [2.0, 4.0]
 
 
@@ -82,7 +83,7 @@ async def test_a_batch_has_the_guides_fields_and_errors_by_row(neuron: Neuron) -
 
 
 async def test_a_batch_is_one_call_of_the_model() -> None:
-    gate = Gate(lambda rows: Prediction(rows.sum(axis=1)))
+    gate = Gate(lambda inputs: Prediction(inputs[0].sum(axis=1)))
     async with serving(gate) as neuron:
         rows = [[float(place), 1.0] for place in range(MAX_ROWS)]
         reply = await post(neuron.app, "/batch_predict", {"batch_features": rows})
@@ -147,7 +148,7 @@ async def test_a_bad_body_is_told_by_field_and_mend(
     assert reply.json["error"]["field"] == field
     assert message in reply.json["error"]["message"]
     assert reply.json["request_id"] == reply.headers["x-request-id"]
-    assert (neuron.plane.telemetry.stats.requests, neuron.plane.telemetry.stats.failures) == (1, 0)
+    assert counts(neuron) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -208,8 +209,7 @@ async def test_a_client_that_leaves_before_its_body_is_whole_is_counted_as_its_o
 
     await neuron.app(scope, receive, send)
     assert not sent
-    stats = neuron.plane.telemetry.stats
-    assert (stats.requests, stats.successes, stats.failures) == (1, 0, 0)
+    assert counts(neuron) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("arrived", [[], [{"type": "http.request", "body": b"{", "more_body": True}]])
@@ -242,11 +242,11 @@ async def test_the_models_own_exception_is_a_500_that_leaks_nothing(neuron: Neur
         },
         "request_id": "req-7",
     }
-    assert (neuron.plane.telemetry.stats.requests, neuron.plane.telemetry.stats.failures) == (1, 1)
+    assert counts(neuron) == (1, 0, 1)
 
 
 async def test_a_full_queue_is_a_503_that_says_when_to_retry() -> None:
-    gate = Gate(lambda rows: Prediction(rows.sum(axis=1)))
+    gate = Gate(lambda inputs: Prediction(inputs[0].sum(axis=1)))
     async with serving(gate, batching={"maxQueue": 1}) as neuron:
         busy = asyncio.create_task(post(neuron.app, "/predict", {"features": [BLOCK, 0]}))
         await until(gate.entered.is_set)
@@ -260,7 +260,7 @@ async def test_a_full_queue_is_a_503_that_says_when_to_retry() -> None:
 
 
 async def test_a_deadline_is_a_504() -> None:
-    gate = Gate(lambda rows: Prediction(rows.sum(axis=1)))
+    gate = Gate(lambda inputs: Prediction(inputs[0].sum(axis=1)))
     async with serving(gate, serving={"timeoutSeconds": 0.05}) as neuron:
         reply = await post(neuron.app, "/predict", {"features": [BLOCK, 0]})
         gate.opened.set()

@@ -87,6 +87,8 @@ async def test_the_models_are_told_with_the_guides_keys(neuron: Neuron) -> None:
                 "version": "1.0.0",
                 "type": "sklearn_summing",
                 "framework": "sklearn",
+                "engine": "sklearn",
+                "acceleration": "Off",
                 "trained_at": None,
                 "accuracy": None,
                 "features": 2,
@@ -111,6 +113,8 @@ async def test_stats_count_requests_by_whose_fault_they_are(neuron: Neuron) -> N
     assert told.pop("p95Ms") > 0
     assert told == {
         "model": {"name": "churn", "version": "1.0.0", "framework": "sklearn", "sha256": "ab" * 32},
+        "acceleration": {"engine": "sklearn", "reason": "Off"},
+        "warnings": [],
         "ready": True,
         "startedAt": 1000.0,
         "uptimeSeconds": 12.5,
@@ -179,7 +183,7 @@ async def test_a_request_id_is_kept_when_it_is_harmless(neuron: Neuron, sent: st
 
 
 async def test_a_process_whose_model_hangs_is_not_alive() -> None:
-    gate, late = Gate(lambda rows: Prediction(rows.sum(axis=1))), [0.0]
+    gate, late = Gate(lambda inputs: Prediction(inputs[0].sum(axis=1))), [0.0]
     async with serving(gate, clock=lambda: time.perf_counter() + late[0]) as neuron:
         request = asyncio.create_task(post(neuron.app, "/predict", {"features": [BLOCK, 0]}))
         await until(gate.entered.is_set)

@@ -1,37 +1,53 @@
 """What the data plane knows of a model."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlneuron_runtime.signature import FloatArray, Signature
+from mlneuron_runtime.signature import Signature
+from mlneuron_runtime.tensors import Array, Inputs, TensorSpec, datatype_of
+
+PREDICTION = "prediction"
+CONFIDENCE = "confidence"
+PROBABILITIES = "probabilities"
+"""The outputs' names in the protocols that name them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prediction:
     """What one call says of a batch: entry i is for row i.
 
     `values` is (rows,) or, with several outputs, (rows, outputs). `confidence` is (rows,), the probability
     the model gives the value it predicts; None where the model gives none (regressors, margins): a made-up
-    one would mislead.
+    one would mislead. `others` are what else the model tells (`probabilities`), by name.
     """
 
-    values: NDArray[Any]
+    values: Array
     confidence: NDArray[np.float64] | None = None
+    others: Mapping[str, Array] = field(default_factory=dict)
 
-    def part(self, start: int, stop: int) -> "Prediction":
-        """Rows start to stop, as a view."""
-        confidence = None if self.confidence is None else self.confidence[start:stop]
-        return Prediction(self.values[start:stop], confidence)
+    @cached_property
+    def listed(self) -> tuple[Sequence[Any], Sequence[float | None]]:
+        """Values and confidences as JSON values, made once for all the requests of a batch."""
+        confidence = self.confidence
+        return self.values.tolist(), [None] * len(self.values) if confidence is None else confidence.tolist()
+
+    def tensors(self) -> dict[str, Array]:
+        """Every output by its name."""
+        confidence = {} if self.confidence is None else {CONFIDENCE: self.confidence}
+        return {PREDICTION: self.values, **confidence, **self.others}
+
+    def specs(self) -> tuple[TensorSpec, ...]:
+        """What the outputs are, told by an answer."""
+        return tuple(TensorSpec(name, datatype_of(array), array.shape[1:]) for name, array in self.tensors().items())
 
 
 class Model(Protocol):
-    """A loaded model. `predict` takes (rows, features) float64 and is only called from one thread at a
-    time.
-    """
+    """A loaded model. `predict` takes the inputs of its signature and is only called from one thread at a time."""
 
     @property
     def signature(self) -> Signature: ...
@@ -46,4 +62,4 @@ class Model(Protocol):
         """What `/models` tells besides: classes, device, objective; JSON values only."""
         ...
 
-    def predict(self, rows: FloatArray) -> Prediction: ...
+    def predict(self, inputs: Inputs) -> Prediction: ...

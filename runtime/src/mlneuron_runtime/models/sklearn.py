@@ -19,9 +19,10 @@ import structlog
 
 from mlneuron_runtime.failure import Fatal, Reason, first_line
 from mlneuron_runtime.models import artifact
-from mlneuron_runtime.models.base import Prediction
+from mlneuron_runtime.models.base import PROBABILITIES, Prediction
 from mlneuron_runtime.models.names import snake
-from mlneuron_runtime.signature import FloatArray, Signature
+from mlneuron_runtime.signature.matrix import FloatArray, Matrix
+from mlneuron_runtime.tensors import Inputs
 
 log = structlog.get_logger()
 
@@ -51,7 +52,8 @@ class SklearnModel:
         classes = getattr(self.estimator, "classes_", None)
         return {"classes": classes.tolist()} if isinstance(classes, np.ndarray) else {}
 
-    def predict(self, rows: FloatArray) -> Prediction:
+    def predict(self, inputs: Inputs) -> Prediction:
+        (rows,) = inputs
         return self._predict(rows)
 
 
@@ -149,11 +151,11 @@ def tell_warnings(caught: list[warnings.WarningMessage]) -> None:
         )
 
 
-def signature_of(estimator: Any) -> Signature:
+def signature_of(estimator: Any) -> Matrix:
     """From the fitted attributes `n_features_in_` and `feature_names_in_`, where the estimator has them."""
     names = getattr(estimator, "feature_names_in_", None)
     width = getattr(estimator, "n_features_in_", None)
-    return Signature(None if width is None else int(width), None if names is None else tuple(map(str, names)))
+    return Matrix(None if width is None else int(width), None if names is None else tuple(map(str, names)))
 
 
 def final_step(estimator: Any) -> Any:
@@ -197,7 +199,8 @@ def predicts_most_probable(final: Any) -> bool:
 def most_probable(classes: Any, probabilities: Any) -> Prediction:
     """Label and confidence from one pass."""
     best = probabilities.argmax(axis=1)
-    return Prediction(classes.take(best), probabilities[np.arange(len(best)), best].astype(np.float64))
+    probabilities = probabilities.astype(np.float64, copy=False)
+    return Prediction(classes.take(best), probabilities[np.arange(len(best)), best], {PROBABILITIES: probabilities})
 
 
 def asked_twice(estimator: Any, rows: FloatArray) -> Prediction:
@@ -206,11 +209,13 @@ def asked_twice(estimator: Any, rows: FloatArray) -> Prediction:
     probabilities = estimator.predict_proba(rows)
     if isinstance(probabilities, list) or values.ndim > 1:
         return Prediction(values)
+    probabilities = np.asarray(probabilities, dtype=np.float64)
+    others = {PROBABILITIES: probabilities}
     classes = getattr(estimator, "classes_", None)
     if classes is None or not np.isin(values, classes).all():
-        return Prediction(values, np.asarray(probabilities, dtype=np.float64).max(axis=1))
+        return Prediction(values, probabilities.max(axis=1), others)
     chosen = np.searchsorted(classes, values)
-    return Prediction(values, np.asarray(probabilities, dtype=np.float64)[np.arange(len(values)), chosen])
+    return Prediction(values, probabilities[np.arange(len(values)), chosen], others)
 
 
 def values_of(predicted: Any) -> Any:

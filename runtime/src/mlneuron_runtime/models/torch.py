@@ -24,9 +24,10 @@ import structlog
 
 from mlneuron_runtime.failure import Fatal, Reason, first_line
 from mlneuron_runtime.models import artifact
-from mlneuron_runtime.models.base import Prediction
+from mlneuron_runtime.models.base import PROBABILITIES, Prediction
 from mlneuron_runtime.models.sklearn import required
-from mlneuron_runtime.signature import FloatArray, Signature
+from mlneuron_runtime.signature.matrix import FloatArray, Matrix
+from mlneuron_runtime.tensors import Inputs
 
 log = structlog.get_logger()
 
@@ -50,7 +51,7 @@ class TorchModel:
         self, torch: Any, module: Callable[[Any], Any], *, kind: str, note: Note, features: int | None,
         device: Any, dtype: Any, fixed_batch: int | None = None,
     ) -> None:  # fmt: skip
-        self.signature = Signature(features)
+        self.signature = Matrix(features)
         self.type = kind
         self._torch, self._module, self._note = torch, module, note
         self._device, self._dtype, self._fixed_batch = device, dtype, fixed_batch
@@ -61,7 +62,8 @@ class TorchModel:
         told: dict[str, object] = {"device": str(self._device), "output": self._note.output}
         return told if self._note.classes is None else {**told, "classes": self._note.classes}
 
-    def predict(self, rows: FloatArray) -> Prediction:
+    def predict(self, inputs: Inputs) -> Prediction:
+        (rows,) = inputs
         if self._fixed_batch is None:
             return self._interpret(self._run(rows))
         size = self._fixed_batch
@@ -91,7 +93,8 @@ class TorchModel:
         if probabilities.ndim == 1:
             probabilities = np.stack([1 - probabilities, probabilities], axis=1)
         best = probabilities.argmax(axis=1)
-        return Prediction(best if self._labels is None else self._labels.take(best), probabilities.max(axis=1))
+        values = best if self._labels is None else self._labels.take(best)
+        return Prediction(values, probabilities.max(axis=1), {PROBABILITIES: probabilities})
 
 
 def load(path: Path, image: str, threads: int) -> TorchModel:
@@ -183,7 +186,7 @@ def fixed(dimension: Any) -> int | None:
 def accepts(model: TorchModel, features: int) -> bool:
     """Whether an inference of this width succeeds."""
     try:
-        model.predict(np.zeros((1, features)))
+        model.predict((np.zeros((1, features)),))
     except Exception:  # a wrong guess may fail in any way the model likes
         return False
     return True

@@ -15,10 +15,11 @@ import numpy as np
 
 from mlneuron_runtime.failure import Fatal, Reason, first_line
 from mlneuron_runtime.models import artifact
-from mlneuron_runtime.models.base import Prediction
+from mlneuron_runtime.models.base import PROBABILITIES, Prediction
 from mlneuron_runtime.models.names import snake
 from mlneuron_runtime.models.sklearn import SklearnModel, check_fitted, required, unpickle
-from mlneuron_runtime.signature import FloatArray, Signature
+from mlneuron_runtime.signature.matrix import FloatArray, Matrix
+from mlneuron_runtime.tensors import Inputs
 
 
 class BoosterModel:
@@ -32,7 +33,7 @@ class BoosterModel:
         self._dmatrix = dmatrix
         self._iterations = best_iterations(booster)
         names = booster.feature_names
-        self.signature = Signature(int(booster.num_features()), None if names is None else tuple(names))
+        self.signature = Matrix(int(booster.num_features()), None if names is None else tuple(names))
         self._interpret = INTERPRETERS.get(self.objective, value)
         self.type = "xgboost_classifier" if self.objective in INTERPRETERS else "xgboost_regressor"
 
@@ -40,7 +41,8 @@ class BoosterModel:
     def details(self) -> Mapping[str, object]:
         return {"objective": self.objective}
 
-    def predict(self, rows: FloatArray) -> Prediction:
+    def predict(self, inputs: Inputs) -> Prediction:
+        (rows,) = inputs
         margin = self.objective == "multi:softmax"
         if self._linear:
             data = self._dmatrix(rows)
@@ -110,7 +112,8 @@ def binary(probabilities: Any) -> Prediction:
     values = (probabilities > 0.5).astype(np.int64)
     if probabilities.ndim > 1:
         return Prediction(values)
-    return Prediction(values, np.maximum(probabilities, 1 - probabilities).astype(np.float64))
+    both = np.stack([1 - probabilities, probabilities], axis=1).astype(np.float64)
+    return Prediction(values, both.max(axis=1), {PROBABILITIES: both})
 
 
 def binary_margin(margins: Any) -> Prediction:
@@ -125,7 +128,8 @@ def hinge(values: Any) -> Prediction:
 
 def multi(probabilities: Any) -> Prediction:
     """(rows, classes) probabilities."""
-    return Prediction(probabilities.argmax(axis=1), probabilities.max(axis=1).astype(np.float64))
+    probabilities = probabilities.astype(np.float64)
+    return Prediction(probabilities.argmax(axis=1), probabilities.max(axis=1), {PROBABILITIES: probabilities})
 
 
 def multi_margin(margins: Any) -> Prediction:

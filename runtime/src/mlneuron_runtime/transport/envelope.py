@@ -1,13 +1,15 @@
 """Around every request: its id, the close of connections while draining, and the mapping of errors to
-answers.
+answers, in the shape of the protocol that the path belongs to.
 
 The outermost layer that knows the data plane, so no endpoint catches anything, and no exception's text
-leaves.
+leaves. The paths that carry the load (`hot`) go straight to their endpoints: routing costs more than parsing and
+predicting one row.
 """
 
 import re
-import uuid
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -20,11 +22,10 @@ from mlneuron_runtime.errors import ModelFailed, RequestError
 from mlneuron_runtime.transport.wire import (
     CLOSE,
     EXTRA_HEADERS,
-    STATUS,
     Disconnected,
     NoRoute,
-    error_body,
     send_json,
+    shape_of,
 )
 
 logger = structlog.get_logger()
@@ -33,12 +34,19 @@ ACCEPTED_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 """An id from outside goes into logs and answers: these characters are harmless in both."""
 
 
+PROCESS = secrets.token_hex(8).encode()
+"""Makes the ids of this process its own; counting within it is ten times as fast as a random id each."""
+
+_numbers = count(1)
+
+
 class Envelope:
     """ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, draining: Callable[[], bool]) -> None:
+    def __init__(self, app: ASGIApp, draining: Callable[[], bool], hot: Mapping[str, ASGIApp] | None = None) -> None:
         self.app = app
         self.draining = draining
+        self.hot = {} if hot is None else hot
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -57,11 +65,12 @@ class Envelope:
             await send(message)
 
         try:
-            await self.app(scope, receive, tagged)
+            app = self.hot.get(scope["path"]) if scope["method"] == "POST" else None
+            await (self.app if app is None else app)(scope, receive, tagged)
         except Exception as error:  # whatever it is, the caller gets the documented shape and the log its trace
             if started:
                 raise
-            await answer_error(error, tagged)
+            await answer_error(error, scope["path"], tagged)
 
 
 def request_id_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -69,10 +78,10 @@ def request_id_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     for name, value in headers:
         if name == b"x-request-id" and ACCEPTED_ID.fullmatch(value):
             return value
-    return uuid.uuid4().hex.encode()
+    return b"%s%016x" % (PROCESS, next(_numbers))
 
 
-async def answer_error(error: Exception, send: Send) -> None:
+async def answer_error(error: Exception, path: str, send: Send) -> None:
     """Tell the log what happened and the caller what to do."""
     if isinstance(error, Disconnected):
         return
@@ -84,8 +93,8 @@ async def answer_error(error: Exception, send: Send) -> None:
     else:
         tell = logger.info if error.client_fault else logger.warning
         tell("request refused", reason=error.reason, field=error.field)
-    status = STATUS[type(error)]
-    await send_json(send, status, error_body(error), EXTRA_HEADERS.get(type(error), ()))
+    shape = shape_of(path)
+    await send_json(send, shape.status(error), shape.body(error), EXTRA_HEADERS.get(type(error), ()))
 
 
 async def no_route(request: Request, error: Exception) -> Response:
@@ -97,4 +106,5 @@ async def no_route(request: Request, error: Exception) -> Response:
         fault = NoRoute("method", f"{request.url.path} does not take {request.method}; use {allowed}", request.method)
     else:
         fault = NoRoute("path", "there is nothing at this path; see /models for what is served", request.url.path)
-    return Response(error_body(fault), error.status_code, error.headers, media_type="application/json")
+    body = shape_of(request.url.path).body(fault)
+    return Response(body, error.status_code, error.headers, media_type="application/json")

@@ -11,13 +11,21 @@ does.
 """
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
+import structlog
 from starlette.types import Receive, Scope, Send
 
-from mlneuron_runtime.dataplane import Answer, Answered, DataPlane, Outcome
+from mlneuron_runtime.dataplane import Answer, DataPlane, Outcome
 from mlneuron_runtime.errors import InvalidInput, RequestError
+from mlneuron_runtime.signature import Rows
+from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.transport.wire import encode, parse_object, read_body, send_json
+
+log = structlog.get_logger()
+
+GUIDE = PROTOCOL["guide"]
 
 LARGE_BODY = 64 * 1024
 """Above this, decoding and encoding leave the event loop: other requests go on between their steps."""
@@ -30,10 +38,14 @@ class Predict:
         self.plane = plane
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self.plane.request() as request:
-            asked, _ = await ask(self.plane, scope, receive)
-            answered, answer = await request.predict(required(asked, "features"), asked.get("model_version"))
-        await send_json(send, 200, encode(told(answered, answer)))
+        plane = self.plane
+        with plane.request(GUIDE) as request:
+            asked, _ = await ask(plane, scope, receive)
+            served = plane.named(asked.get("model_version"))
+            inputs = served.model.signature.row(required(asked, "features"))
+            answer = await request.infer(served, inputs)
+            value, confidence = answer.one()
+        await send_json(send, 200, encode(told(value, confidence, answer)))
 
 
 class BatchPredict:
@@ -43,10 +55,17 @@ class BatchPredict:
         self.plane = plane
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self.plane.request() as request:
-            asked, large = await ask(self.plane, scope, receive)
-            answer = await request.predict_batch(required(asked, "batch_features"), asked.get("model_version"))
-        await send_json(send, 200, await asyncio.to_thread(encode_batch, answer) if large else encode_batch(answer))
+        plane = self.plane
+        with plane.request(GUIDE) as request:
+            asked, large = await ask(plane, scope, receive)
+            served = plane.named(asked.get("model_version"))
+            rows = served.model.signature.rows(required(asked, "batch_features"))
+            answer = await request.infer(served, rows.inputs) if len(rows.positions) else Answer(served, [], 0.0)
+            request.failure = answer.failure
+            if request.failure is not None:
+                log.error("model raised on rows of a batch", exc_info=request.failure.__cause__)
+        body = await asyncio.to_thread(encode_batch, rows, answer) if large else encode_batch(rows, answer)
+        await send_json(send, 200, body)
 
 
 async def ask(plane: DataPlane, scope: Scope, receive: Receive) -> tuple[dict[str, Any], bool]:
@@ -73,22 +92,38 @@ def check_user(asked: dict[str, Any]) -> None:
         raise InvalidInput("user_id", "user_id must be a string", user)
 
 
-def encode_batch(answer: Answer) -> bytes:
-    predictions = [row(position, outcome, answer) for position, outcome in enumerate(answer.outcomes)]
+def encode_batch(rows: Rows, answer: Answer) -> bytes:
+    """An entry a row: its prediction, or its own error and place."""
+    if not rows.faults and answer.failure is None:
+        predictions = list(all_good(answer))
+    else:
+        outcomes: dict[int, Outcome] = {**rows.faults, **dict(zip(rows.positions, answer.outcomes(), strict=True))}
+        predictions = [entry(position, outcomes[position], answer) for position in range(rows.total)]
     return encode({"predictions": predictions, "batch_size": len(predictions)})
 
 
-def row(position: int, outcome: Outcome, answer: Answer) -> dict[str, object]:
-    """A row of a batch: its prediction, or its own error and place."""
+def all_good(answer: Answer) -> Iterator[dict[str, object]]:
+    """The entries of a batch without a bad row, with nothing made in between."""
+    version, milliseconds = answer.version, int(answer.seconds * 1000)
+    for value, confidence in answer.listed():
+        yield {
+            "prediction": value,
+            "confidence": confidence,
+            "model_version": version,
+            "inference_time_ms": milliseconds,
+        }
+
+
+def entry(position: int, outcome: Outcome, answer: Answer) -> dict[str, object]:
     if isinstance(outcome, RequestError):
         return {"error": outcome.describe(), "row": position}
-    return told(outcome, answer)
+    return told(outcome.prediction, outcome.confidence, answer)
 
 
-def told(answered: Answered, answer: Answer) -> dict[str, object]:
+def told(value: object, confidence: float | None, answer: Answer) -> dict[str, object]:
     return {
-        "prediction": answered.prediction,
-        "confidence": answered.confidence,
+        "prediction": value,
+        "confidence": confidence,
         "model_version": answer.version,
         "inference_time_ms": int(answer.seconds * 1000),
     }

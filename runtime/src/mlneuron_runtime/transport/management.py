@@ -4,15 +4,19 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mlneuron_runtime import tallies
 from mlneuron_runtime.dataplane import PRIMARY, DataPlane, describe
-from mlneuron_runtime.metrics import CONTENT_TYPE
-from mlneuron_runtime.stats import health_status
+from mlneuron_runtime.health import health_status
+from mlneuron_runtime.loading import Served
+from mlneuron_runtime.metrics import CONTENT_TYPE, Labels, Metrics
+from mlneuron_runtime.tallies import Sum
 from mlneuron_runtime.transport.wire import encode
 
 
@@ -27,12 +31,23 @@ def routes(plane: DataPlane) -> list[Route]:
 
 
 def telemetry_routes(plane: DataPlane, started_at: float, now: Callable[[], float] = time.time) -> list[Route]:
-    """For the port that is scraped. `started_at` and `now` are in Unix seconds."""
+    """For the port that is scraped and probed. `started_at` and `now` are in Unix seconds."""
+    metrics = Metrics(plane.counted, lambda: None if plane.served is None else labels(plane.served))
 
     async def exposition(_request: Request) -> Response:
-        return Response(plane.telemetry.metrics.exposition(), headers={"content-type": CONTENT_TYPE})
+        return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE})
 
-    return [Route("/metrics", exposition), _get("/stats", lambda: (200, stats(plane, started_at, now())))]
+    return [
+        Route("/metrics", exposition),
+        _get("/stats", lambda: (200, stats(plane, started_at, now()))),
+        _get("/livez", lambda: livez(plane)),
+        _get("/readyz", lambda: readyz(plane)),
+    ]
+
+
+def labels(served: Served) -> Labels:
+    """Of the metrics that name the model."""
+    return Labels(served.name, served.version, served.framework, served.sha256, served.engine)
 
 
 def _get(path: str, answer: Callable[[], tuple[int, dict[str, Any]]]) -> Route:
@@ -55,37 +70,41 @@ def readyz(plane: DataPlane) -> tuple[int, dict[str, Any]]:
 
 def health(plane: DataPlane) -> tuple[int, dict[str, Any]]:
     """The guide's health; 503 when unhealthy or not ready, so that a probe on it means what it says."""
-    score = plane.health_score
-    counted = plane.telemetry.stats
+    counted = plane.counted()
+    score = plane.health_score(counted)
     status = health_status(score)
     return (200 if plane.ready and status == "healthy" else 503), {
         "status": status,
         "health_score": score,
         "models_loaded": int(plane.loaded),
-        "total_predictions": counted.predictions,
+        **predictions(counted),
+        "ready": plane.ready,
+    }
+
+
+def predictions(counted: Sum) -> dict[str, Any]:
+    """What the guide's answers tell of the predictions so far."""
+    return {
+        "total_predictions": counted.count(tallies.PREDICTED) + counted.count(tallies.FAILED_ROWS),
         "success_rate": counted.success_rate,
         "average_inference_time_ms": counted.average_ms,
-        "ready": plane.ready,
     }
 
 
 def models(plane: DataPlane) -> dict[str, Any]:
     """The guide's `get_model_info`."""
-    counted = plane.telemetry.stats
     served = plane.served
     return {
         "available_models": [] if served is None else [PRIMARY],
         "model_metadata": {} if served is None else {PRIMARY: describe(served)},
-        "total_predictions": counted.predictions,
-        "success_rate": counted.success_rate,
-        "average_inference_time_ms": counted.average_ms,
+        **predictions(plane.counted()),
     }
 
 
 def stats(plane: DataPlane, started_at: float, now: float) -> dict[str, Any]:
     """For the operator; counters are of requests, since the process started."""
-    counted = plane.telemetry.stats
-    source, served = plane.config.model, plane.served
+    counted, source, served = plane.counted(), plane.config.model, plane.served
+    score = plane.health_score(counted)
     return {
         "model": {
             "name": source.name,
@@ -93,15 +112,17 @@ def stats(plane: DataPlane, started_at: float, now: float) -> dict[str, Any]:
             "framework": source.framework,
             "sha256": None if served is None else served.sha256,
         },
-        "ready": plane.ready,
+        "acceleration": None if served is None else {"engine": served.engine, "reason": served.acceleration},
+        "warnings": [] if served is None else [asdict(warned) for warned in served.warnings],
+        "ready": counted[tallies.READY] > 0,
         "startedAt": started_at,
         "uptimeSeconds": round(now - started_at, 3),
-        "requests": counted.requests,
-        "successes": counted.successes,
-        "failures": counted.failures,
+        "requests": counted.count(tallies.REQUESTS),
+        "successes": counted.count(tallies.SUCCESS),
+        "failures": counted.count(tallies.SERVER_ERROR),
         "averageInferenceTimeMs": counted.average_ms,
         "p95Ms": counted.p95_ms,
-        "healthScore": plane.health_score,
-        "healthStatus": health_status(plane.health_score),
-        "queueDepth": plane.queue_depth,
+        "healthScore": score,
+        "healthStatus": health_status(score),
+        "queueDepth": counted.count(tallies.QUEUE_DEPTH),
     }

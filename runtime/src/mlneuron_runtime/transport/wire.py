@@ -1,7 +1,8 @@
-"""HTTP as every transport here speaks it: bodies within bounds, JSON answers, and the one shape of an error.
+"""HTTP as every transport here speaks it: bodies within bounds, JSON answers, and the shapes of errors.
 
 {"error": {"field": "features[2]", "value": "x", "message": "features[2] is a string; send a number"},
  "request_id": "…"}
+{"error": "features[2] is a string; send a number"}
 """
 
 import asyncio
@@ -61,7 +62,10 @@ class NoRoute(errors.RequestError):
 
 STATUS: Mapping[type[errors.RequestError], HTTPStatus] = {
     errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.UnknownModel: HTTPStatus.NOT_FOUND,
     errors.UnknownVersion: HTTPStatus.NOT_FOUND,
+    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
+    errors.Unimplemented: HTTPStatus.NOT_IMPLEMENTED,
     errors.TooManyRows: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -192,6 +196,33 @@ async def send_json(send: Send, status: int, body: bytes, headers: Headers = ())
     await send({"type": "http.response.body", "body": body})
 
 
-def error_body(error: errors.RequestError) -> bytes:
-    """The one shape of an error."""
-    return encode({"error": error.describe(), "request_id": log.request_id.get()})
+class Guide:
+    """Errors of the guide's API: field, value, message and the request's id."""
+
+    @staticmethod
+    def status(error: errors.RequestError) -> int:
+        return STATUS[type(error)]
+
+    @staticmethod
+    def body(error: errors.RequestError) -> bytes:
+        return encode({"error": error.describe(), "request_id": log.request_id.get()})
+
+
+class Message:
+    """Errors of the Open Inference Protocol and of V1: the message, which names the field; bad input is a 400."""
+
+    @staticmethod
+    def status(error: errors.RequestError) -> int:
+        return HTTPStatus.BAD_REQUEST if isinstance(error, errors.InvalidInput) else STATUS[type(error)]
+
+    @staticmethod
+    def body(error: errors.RequestError) -> bytes:
+        return encode({"error": error.message})
+
+
+Shape = type[Guide] | type[Message]
+
+
+def shape_of(path: str) -> Shape:
+    """How errors are told at a path."""
+    return Message if path.startswith(("/v1/", "/v2/")) or path in {"/v1", "/v2"} else Guide
