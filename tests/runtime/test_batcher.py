@@ -26,8 +26,8 @@ def summing(inputs: Any) -> Prediction:
 
 
 @asynccontextmanager
-async def batcher(predict: Callable[[Any], Prediction], **limits: Any) -> AsyncIterator[Batcher]:
-    made = Batcher(predict, Batching(**limits))
+async def batcher(predict: Callable[[Any], Prediction], inline_rows: int = 0, **limits: Any) -> AsyncIterator[Batcher]:
+    made = Batcher(predict, Batching(**limits), inline_rows=inline_rows)
     made.start()
     yield made
     made.close()
@@ -204,3 +204,70 @@ def test_pieces_are_shared_out_at_the_borders_of_the_jobs(sizes: list[int], data
     flat = [value for shared in shares for value in values(shared)]
     assert len(flat) == total
     assert all(value in (place, ValueError) for place, value in enumerate(flat))
+
+
+async def test_what_comes_in_one_turn_of_the_loop_is_one_call_where_the_model_is_cheap() -> None:
+    threads: set[str] = set()
+
+    def predict(inputs: Any) -> Prediction:
+        threads.add(threading.current_thread().name)
+        answer: Prediction = gate(inputs)
+        return answer
+
+    gate = Gate(summing)
+    async with batcher(predict, inline_rows=8) as made:
+        waiting = [made.submit(row(float(i)), 30) for i in range(20)]
+        assert [values(await answer) for answer in waiting] == [[float(i)] for i in range(20)]
+    assert gate.sizes == [8, 8, 4]
+    assert threads == {threading.current_thread().name}
+
+
+async def test_a_job_too_large_for_a_turn_goes_to_the_worker_and_what_follows_waits_behind_it() -> None:
+    gate = Gate(summing)
+    async with batcher(gate, inline_rows=2) as made:
+        large = made.submit((np.full((3, 1), BLOCK),), 30)
+        await until(gate.entered.is_set)
+        small = made.submit(row(1.0), 30)
+        assert made.at_once(row(2.0)) is None
+        assert made.depth == 1
+        gate.opened.set()
+        assert values(await large) == [BLOCK] * 3
+        assert values(await small) == [1.0]
+        await until(lambda: made.at_once(row(2.0)) is not None)
+
+
+async def test_a_lone_request_of_a_cheap_model_is_answered_at_once() -> None:
+    async with batcher(summing, inline_rows=2) as made:
+        at_once = made.at_once(row(1.0, 2.0))
+        assert at_once is not None
+        assert values(at_once) == [3.0]
+        assert made.at_once((np.ones((3, 1)),)) is None
+    async with batcher(summing) as dear:
+        assert dear.at_once(row(1.0)) is None
+
+
+async def test_rows_of_different_width_in_one_turn_go_in_different_calls() -> None:
+    gate = Gate(summing)
+    async with batcher(gate, inline_rows=8) as made:
+        waiting = [made.submit((np.ones((1, width)),), 30) for width in (1, 1, 2, 1)]
+        assert [values(await answer) for answer in waiting] == [[1.0], [1.0], [2.0], [1.0]]
+    assert gate.sizes == [2, 1, 1]
+
+
+async def test_a_poisoned_request_fails_alone_in_a_turn_too() -> None:
+    async with batcher(summing, inline_rows=8) as made:
+        waiting = [made.submit(row(value), 30) for value in (1.0, POISON, 3.0)]
+        assert [values(await answer) for answer in waiting] == [[1.0], [ValueError], [3.0]]
+
+
+async def test_a_wanted_delay_leaves_nothing_to_the_turn() -> None:
+    async with batcher(summing, inline_rows=8, max_delay_seconds=0.001) as made:
+        assert made.at_once(row(1.0)) is None
+
+
+async def test_a_full_turn_refuses_as_a_full_queue_does() -> None:
+    async with batcher(summing, inline_rows=8, max_queue=2) as made:
+        waiting = [made.submit(row(float(i)), 30) for i in range(2)]
+        with pytest.raises(Overloaded):
+            made.submit(row(9.0), 30)
+        assert [values(await answer) for answer in waiting] == [[0.0], [1.0]]

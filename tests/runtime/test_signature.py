@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mlneuron_runtime.errors import InvalidInput, TooManyRows
 from mlneuron_runtime.signature import MAX_ROWS, Matrix
 from mlneuron_runtime.signature.matrix import LARGEST
-from mlneuron_runtime.tensors import Inputs
+from mlneuron_runtime.tensors import Inputs, Tensor
 
 THREE = Matrix(3)
 ANY = Matrix(None)
@@ -148,3 +148,72 @@ def test_any_batch_accounts_for_every_row(batch: list[Any]) -> None:
 def test_rows_keep_their_order_and_values(width: int, count: int) -> None:
     batch = np.arange(width * count, dtype=float).reshape(count, width).tolist()
     assert Matrix(width).rows(batch).inputs[0].tolist() == batch
+
+
+NAMED = Matrix(3, ("a", "b", "c"))
+
+
+def test_a_row_may_be_an_object_by_the_columns_names() -> None:
+    assert NAMED.row({"c": 3, "a": 1, "b": 2})[0].tolist() == [[1.0, 2.0, 3.0]]
+    assert NAMED.rows([{"c": 3, "a": 1, "b": 2}, [4, 5, 6]]).inputs[0].tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"a": 1, "b": 2}, "features lacks 'c'; send a, b, c"),
+        ({"a": 1, "b": 2, "c": 3, "d": 4}, "features has an unknown column; send a, b, c"),
+        ({"a": 1, "b": "x", "c": 3}, "features.b is a string; send a number"),
+        ({"a": 1, "b": 2, "c": 1e39}, "features.c is out of range"),
+        (7, "send an array of 3 numbers or an object by the columns' names"),
+    ],
+)
+def test_a_bad_object_is_refused_by_its_column(row: Any, message: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        NAMED.row(row)
+    assert message in refused.value.message
+
+
+def test_one_tensor_holds_the_rows() -> None:
+    sent = np.arange(6, dtype=np.int32).reshape(2, 3)
+    assert THREE.tensors([Tensor("x", sent)])[0].tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    assert Matrix(1).tensors([Tensor("x", np.array([1.0, 2.0]))])[0].tolist() == [[1.0], [2.0]]
+
+
+def test_float64_rows_are_not_copied() -> None:
+    sent = np.ones((4, 3))
+    assert THREE.tensors([Tensor("x", sent)])[0] is sent
+
+
+def test_named_columns_may_come_one_a_tensor() -> None:
+    sent = [Tensor("c", np.array([3, 6])), Tensor("a", np.array([[1.0], [4.0]])), Tensor("b", np.array([2, 5]))]
+    assert NAMED.tensors(sent)[0].tolist() == [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+
+
+BAD_TENSORS: list[tuple[Matrix, list[Tensor], str]] = [
+    (THREE, [Tensor("x", np.ones((2, 4)))], r"x has the shape \[2, 4\]; send \[rows, 3\]"),
+    (THREE, [Tensor("x", np.ones(3))], r"x has the shape \[3\]; send \[rows, 3\]"),
+    (THREE, [Tensor("x", np.ones((0, 3)))], r"x has the shape \[0, 3\]"),
+    (ANY, [Tensor("x", np.ones((2, 3, 4)))], r"send \[rows, features\]"),
+    (THREE, [Tensor("x", np.array([["a", "b", "c"]], dtype=object))], "x is BYTES; send numbers"),
+    (THREE, [Tensor("x", np.array([[1.0, np.nan, 2.0]]))], r"x\[0\]\[1\] is out of range"),
+    (THREE, [Tensor("x", np.array([[1.0, 2.0, np.inf]]))], r"x\[0\]\[2\] is out of range"),
+    (THREE, [Tensor("a", np.ones(2)), Tensor("b", np.ones(2))], r"there are 2 inputs \(a, b\)"),
+    (NAMED, [Tensor("a", np.ones(2)), Tensor("b", np.ones(2))], "inputs lacks 'c'; send a, b, c"),
+    (NAMED, [Tensor(name, np.ones(2)) for name in "abcd"], "unknown column"),
+    (NAMED, [Tensor(name, np.ones(1 + (name == "c"))) for name in "abc"], "different numbers of rows"),
+    (NAMED, [Tensor(name, np.ones((2, 2))) for name in "abc"], r"a has the shape \[2, 2\]"),
+]
+
+
+@pytest.mark.parametrize(("signature", "sent", "message"), BAD_TENSORS)
+def test_tensors_that_do_not_fit_are_refused_with_the_shape_that_does(
+    signature: Matrix, sent: list[Tensor], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        signature.tensors(sent)
+
+
+def test_too_many_rows_in_a_tensor_are_refused() -> None:
+    with pytest.raises(TooManyRows):
+        THREE.tensors([Tensor("x", np.ones((MAX_ROWS + 1, 3)))])

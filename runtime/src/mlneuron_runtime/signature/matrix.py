@@ -5,10 +5,10 @@ nested list raises) and is as fast as `numpy.array`, which would turn `"1.5"` in
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, count
 from typing import Any, NoReturn
 
 import numpy as np
@@ -70,6 +70,7 @@ class Matrix:
         return numbers if self.names is None else f"{numbers} or an object by the columns' names"
 
     def _row(self, features: object, field: str) -> FloatArray:
+        given = features
         if isinstance(features, dict) and self.names is not None:
             features = self._in_order(features, field)
         if not isinstance(features, list):
@@ -79,10 +80,16 @@ class Matrix:
         try:
             values = array("d", features)
         except (TypeError, OverflowError):
-            name_the_culprit(features, field)
+            name_the_culprit(features, self._places(given, field))
         if not in_range(values):
-            name_the_culprit(features, field)
+            name_the_culprit(features, self._places(given, field))
         return np.frombuffer(values)
+
+    def _places(self, given: object, field: str) -> Iterator[str]:
+        """What errors call the values of a row."""
+        if isinstance(given, dict):
+            return (f"{field}.{name}" for name in self.names or ())
+        return (f"{field}[{position}]" for position in count())
 
     def _in_order(self, row: dict[str, object], field: str) -> list[object]:
         """The values of an object in the order of the columns."""
@@ -95,7 +102,7 @@ class Matrix:
             ) from None
         if len(row) != len(ordered):
             unknown = next(name for name in row if name not in names)
-            raise InvalidInput(field, f"{field} has the unknown column; send {', '.join(names)}", unknown)
+            raise InvalidInput(field, f"{field} has an unknown column; send {', '.join(names)}", unknown)
         return ordered
 
     def _all_at_once(self, batch: list[object]) -> FloatArray | None:
@@ -182,10 +189,9 @@ def in_range(values: "array[float]") -> bool:
     return bool(np.abs(np.frombuffer(values)).max() <= LARGEST)
 
 
-def name_the_culprit(features: list[Any], field: str) -> NoReturn:
+def name_the_culprit(features: list[Any], places: Iterable[str]) -> NoReturn:
     """Raise for the first value that is not a number a model can take."""
-    for position, value in enumerate(features):
-        place = f"{field}[{position}]"
+    for value, place in zip(features, places, strict=False):
         if not isinstance(value, bool | int | float):
             raise InvalidInput(place, f"{place} is {kind(value)}; send a number", value)
         if not abs(value) <= LARGEST:
