@@ -7,13 +7,17 @@ import pytest
 from mlneuron_runtime import sources
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.settings import ModelSource
+from mlneuron_runtime.sources.digest import digest_of
 
 
 def source(uri: str, path: Path, sha256: str | None = None) -> ModelSource:
     return ModelSource(name="churn", framework="sklearn", uri=uri, path=str(path), sha256=sha256)
 
 
-@pytest.mark.parametrize("uri", ["pvc://claim/m.joblib", "file:///opt/m.joblib"])
+MOUNTED = ["pvc://claim/m.joblib", "file:///opt/m.joblib", "oci://registry.test/models/churn:1/m.joblib"]
+
+
+@pytest.mark.parametrize("uri", MOUNTED)
 def test_what_is_mounted_has_to_be_there_and_match(tmp_path: Path, uri: str) -> None:
     path = tmp_path / "m.joblib"
     with pytest.raises(Fatal, match=r"is not there") as absent:
@@ -27,7 +31,19 @@ def test_what_is_mounted_has_to_be_there_and_match(tmp_path: Path, uri: str) -> 
     assert mismatched.value.reason is Reason.MODEL_DIGEST_MISMATCH
 
 
-def test_a_scheme_that_is_not_known_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Fatal, match="the scheme 's3'") as failed:
-        sources.fetch(source("s3://bucket/m.joblib", tmp_path / "m"))
+def test_a_mounted_folder_has_a_digest_too(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "MLmodel").write_text("flavors: {}")
+    sources.fetch(source("oci://registry.test/churn:1/model", path, digest_of(path)))
+    with pytest.raises(Fatal, match="not the pinned"):
+        sources.fetch(source("oci://registry.test/churn:1/model", path, "0" * 64))
+
+
+@pytest.mark.parametrize(
+    "uri", ["ftp://host/m.joblib", "m.joblib", "://", "dbfs:/models/m", "http//host/m", "x://[broken"]
+)
+def test_a_scheme_that_is_not_known_is_a_matter_of_the_config(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(Fatal, match="cannot fetch; use models, s3, gs, http, https, pvc, oci or file") as failed:
+        sources.fetch(source(uri, tmp_path / "m"))
     assert failed.value.reason is Reason.CONFIG_INVALID

@@ -5,16 +5,13 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
 from mlneuron_runtime.failure import Fatal, Reason
-from mlneuron_runtime.settings import ModelSource
-from mlneuron_runtime.sources.download import Patience
-from mlneuron_runtime.sources.fetching import fetch as fetch_source
 
 from tests.runtime.sources.artifacts import CONTENT, Artifacts, artifacts
+from tests.runtime.sources.fetches import fetch, refused
 
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 
@@ -28,21 +25,6 @@ def server() -> Iterator[Artifacts]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "models" / "m.joblib"
-
-
-def fetch(uri: str, path: Path, pinned: str | None = None, **options: Any) -> list[float]:
-    """Download, and the pauses it would have made."""
-    pauses: list[float] = []
-    source = ModelSource(name="churn", framework="sklearn", uri=uri, path=str(path), sha256=pinned)
-    fetch_source(source, Patience(sleep=pauses.append, **options))
-    return pauses
-
-
-def refused(uri: str, path: Path, pinned: str | None = None, **options: Any) -> Fatal:
-    with pytest.raises(Fatal) as failed:
-        fetch(uri, path, pinned, **options)
-    assert not list(path.parent.glob(".*")), "no part is left behind"
-    return failed.value
 
 
 @pytest.mark.parametrize("kind", ["model", "chunked", "moved"])

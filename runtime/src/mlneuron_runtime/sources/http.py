@@ -41,12 +41,14 @@ class HttpObject:
             yield Stream(self._seen, start, _blocks(answer))
 
     def identity(self) -> str | None:
-        """The URL with the ETag of what was opened last, or is there now."""
-        if self._seen is None:
-            with self.open(0, Stamp()):
-                pass
-        tag = self._seen.tag if self._seen else None
-        return None if tag is None else f"{self._uri}\n{tag}"
+        """The URL with the ETag of what was opened last, or is there now: one byte is asked for, since a signed URL may
+        allow nothing but GET.
+        """
+        seen = self._seen
+        if seen is None:
+            with _open(self._uri, {"Range": "bytes=0-0"}, self._stall) as answer:
+                _, seen = ranges.told(answer.status, answer.headers.get)
+        return None if seen.tag is None else f"{self._uri}\n{seen.tag}"
 
 
 def _blocks(answer: http.client.HTTPResponse) -> Iterator[bytes]:

@@ -42,16 +42,17 @@ class Lock:
         self._held: Path | None = None
 
     def __enter__(self) -> "Lock":
-        seen, since = "", time.monotonic()
+        seen, since, told = "", time.monotonic(), False
         while True:
             number = self._highest()
             count = self._read(number)
             if count != seen:
                 seen, since = count, time.monotonic()
-                if number >= 0 and since:
-                    log.debug("waiting for another fetch", lock=self._name)
             if (number < 0 or time.monotonic() - since >= self._stale) and self._take(number + 1):
                 return self
+            if not told:
+                told = True
+                log.info("another fetch is at it; waiting for it", lock=str(self._path(number)))
             self._sleep(self._poll)
 
     def __exit__(

@@ -9,6 +9,7 @@ listed, so that one that is replaced meanwhile is never mixed.
 import asyncio
 import concurrent.futures
 import contextlib
+import errno
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -50,9 +51,9 @@ Read = Callable[[Any, str, str | None, int, int], Coroutine[Any, Any, bytes]]
 
 def resolve(uri: str) -> Artifact:
     """The object, or all below the prefix; raises Fatal and Passing."""
-    scheme, _, path = uri.partition("://")
-    path = path.rstrip("/")
-    if not path.strip("/") or path.startswith("/"):
+    scheme, _, rest = uri.partition(":")
+    path = rest.removeprefix("//").rstrip("/") if rest.startswith("//") else ""
+    if not path or path.startswith("/"):
         raise Fatal(
             Reason.CONFIG_INVALID, f"spec.model.uri: {public(uri)} names no bucket; write {scheme}://BUCKET/KEY"
         )
@@ -119,12 +120,19 @@ class StoredObject:
                     first = starts.popleft()
                     asked = read(self.store, self.key, self.listed.tag, first, min(first + RANGE, size))
                     waiting.append(asyncio.run_coroutine_threadsafe(asked, self.store.loop))
-                with translated(self.uri):
-                    block = waiting.popleft().result(SILENCE)
-                yield block
+                yield self._received(waiting.popleft())
         finally:
             for asked_for in waiting:
                 asked_for.cancel()
+
+    def _received(self, asked: concurrent.futures.Future[bytes]) -> bytes:
+        try:
+            with translated(self.uri):
+                return asked.result(SILENCE)
+        except Fatal as failure:
+            if failure.reason is Reason.MODEL_NOT_FOUND:  # whether it is there at all, the next listing tells
+                raise Changed("the object was replaced or removed meanwhile") from failure
+            raise
 
 
 async def _s3_range(store: Any, key: str, tag: str | None, first: int, end: int) -> bytes:
@@ -180,8 +188,9 @@ def _meaning(uri: str, error: Exception) -> Exception:
     credentials = CREDENTIALS[uri.partition(":")[0]]
     if isinstance(code, int) and 400 <= code < 600:
         return answered(uri, code, credentials)
-    if isinstance(error, PermissionError) or "Forbidden" in text or "Credentials" in type(error).__name__:
-        return forbidden(uri, f"is refused ({text})", credentials)
     if "pre-conditions" in text:
         return Changed("the object was replaced meanwhile")
+    refused = isinstance(error, PermissionError) or "Forbidden" in text or "Credentials" in type(error).__name__
+    if refused or (isinstance(error, OSError) and error.errno == errno.EINVAL):
+        return forbidden(uri, f"is refused ({text})", credentials)
     return Passing(text)
