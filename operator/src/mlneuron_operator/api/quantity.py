@@ -13,7 +13,7 @@ QUANTITY_PATTERN: Final = r"^[0-9]+([.][0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)
 DURATION_PATTERN: Final = r"^([0-9]+([.][0-9]+)?(ms|s|m|h))+$"
 
 MOST: Final = Decimal(2**63 - 1)
-"""The largest amount that the API server stores."""
+"""The largest amount that the API server makes of what is written in binary."""
 
 _BINARY: Final = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 _DECIMAL: Final = {
@@ -50,10 +50,11 @@ def amount(quantity: str | int) -> Decimal:
 def canonical(quantity: str | int) -> str:
     """The quantity as the API server stores a pod's: ``"0.5"`` becomes ``500m``, ``"1024Mi"`` becomes ``1Gi``.
 
-    What is finer than a thousandth is rounded up, and what is more than 2**63 - 1 cut to that, as it is there.
+    What is finer than a thousandth is rounded up, and what is written in binary and more than 2**63 - 1 is cut to that,
+    as it is there.
     """
     _, suffix = _split(str(quantity))
-    value = min(amount(quantity), MOST)
+    value = min(amount(quantity), MOST) if suffix in _BINARY else amount(quantity)
     if suffix in _BINARY and value >= 1024 and value == int(value):
         return _largest(int(value), list(_BINARY.items())[::-1])
     if value != int(value):
