@@ -13,12 +13,23 @@ from pathlib import Path
 
 import joblib
 import pytest
+import yaml
 from mlneuron_operator.health import Sample, health_of
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from dev.controlplane import free_ports
 from tests.support.kube import eventually
+
+
+OBJECTS = yaml.safe_load_all((Path(__file__).parents[1] / "operator/desired/output/minimal.yaml").read_text())
+PROBES = [
+    probe
+    for obj in OBJECTS
+    if obj["kind"] == "Deployment"
+    for name, probe in obj["spec"]["template"]["spec"]["containers"][0].items()
+    if name.endswith("Probe")
+]
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +65,17 @@ def test_a_pods_statistics_are_what_the_operator_reads(stats_url: str) -> None:
         sample = Sample.parse(json.load(answer))
     assert sample.score == 100
     assert sample.framework == "sklearn"
+    assert sample.engine in {"sklearn", "onnxruntime"}
+    assert sample.warnings == ()
     assert sample.digest is not None
     assert sample.version == sample.digest[:12]
     assert sample.started_at == pytest.approx(time.time(), abs=120)
     health = health_of([sample])
     assert health is not None
     assert health.status == "healthy"
+
+
+@pytest.mark.parametrize("path", sorted({probe["httpGet"]["path"] for probe in PROBES}))
+def test_what_the_kubelet_asks_is_answered_where_it_asks(stats_url: str, path: str) -> None:
+    with urllib.request.urlopen(stats_url.replace("/stats", path), timeout=5) as answer:
+        assert answer.status == 200

@@ -19,8 +19,9 @@ def read(**more: Any) -> Sample:
     return Sample.parse({**OLDER, **more})
 
 
-def test_an_older_runtime_that_says_less_is_understood() -> None:
-    sample = read()
+@pytest.mark.parametrize("more", [{}, {"acceleration": None, "warnings": []}])
+def test_a_runtime_that_says_less_is_understood(more: dict[str, Any]) -> None:
+    sample = read(**more)
     assert (sample.version, sample.digest, sample.score, sample.requests) == ("1.0.0", "abc", 100, 10)
     assert (sample.engine, sample.engine_reason, sample.warnings) == (None, None, ())
 
@@ -43,7 +44,6 @@ def test_warnings_of_several_pods_are_told_once() -> None:
     [
         {"acceleration": "onnxruntime"},
         {"acceleration": {}},
-        {"acceleration": None},
         {"warnings": ["VersionSkew"]},
         {"warnings": [{"reason": "no reason", "message": ""}]},
         {"warnings": 7},

@@ -41,7 +41,7 @@ class Sample:
         The pods of the last revision may run an older runtime, so what came later may be absent.
         """
         model = stats["model"]
-        engine, why = _engine(stats["acceleration"], model["framework"]) if "acceleration" in stats else (None, None)
+        engine, why = _engine(stats.get("acceleration"), model["framework"])
         return cls(
             version=model["version"],
             digest=model["sha256"],
@@ -61,8 +61,10 @@ class Sample:
         return *model, self.score, self.warnings
 
 
-def _engine(acceleration: dict[str, Any], framework: str) -> tuple[str, str]:
+def _engine(acceleration: dict[str, Any] | None, framework: str) -> tuple[str | None, str | None]:
     """What runs the model, the framework where nothing faster does, and why."""
+    if acceleration is None:
+        return None, None
     return str(acceleration["engine"] or framework), str(acceleration["reason"])[:_TEXT_LENGTH]
 
 
