@@ -2,14 +2,15 @@
 
 Every server is started, asked 2,000 distinct rows from 32 connections (each answer compared with the model's own;
 once), warmed, loaded at each number of connections, weighed and ended; then comes the next server, and after the last
-the next round (A B C A B C …). Figures are medians over rounds. A way of a peer that is slower than its other way at
-every number of connections is left out after the first round. `--servers` and `--models` run a part: a name or a
-project of `catalog.py`, and a model of `models.py`.
+the next round (A B C A B C …). Figures are medians over rounds. A way of a peer that the first round shows to be
+beaten everywhere (by its own other way, or twofold by the best peer) is not repeated. `--servers` and `--models` run a
+part: a name or a project of `catalog.py`, and a model of `models.py`.
 """
 
 import argparse
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ FOLDER = ROOT / ".bench"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; 1 if something could not run. Figures go to standard output and to .bench/serving.json."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server under test is ended as well
     arguments = parser().parse_args(argv)
     started, results = time.monotonic(), Results()
     load.install()
@@ -59,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
 def installed(names: list[str], of: list[str], results: Results) -> list[Server]:
     """The chosen servers whose environments could be made."""
     chosen = [server for server in CATALOG if {server.name, server.project} & set(names)]
+    environment("ours_torch" if of == ["torch"] else "ours", FOLDER / "envs")  # for the bare model
     for server in list(chosen):
         for name in {server.environments[model] for model in of if server.environments.get(model)}:
             try:
@@ -90,7 +93,7 @@ def measure(visitor: Visitor, servers: list[Server], of: list[str], rounds: int)
             visitor.bare(model)
             for server in ways:
                 visitor.visit(server, model)
-            ways = [server for server in ways if not visitor.results.dominated(name, server.name)]
+            ways = [server for server in ways if not visitor.results.hopeless(name, server.name)]
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def _mlserver(batching: bool) -> Callable[[Model, Place], Launch]:
 def _script(path: Path, *options: str) -> Callable[[Model, Place], Launch]:
     def launch(model: Model, place: Place) -> Launch:
         command = [str(place.programs / "python"), str(path), str(model.path), str(place.port), *options]
-        return Launch(command, {"RAY_USAGE_STATS_ENABLED": "0"})
+        return Launch(command, {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"})
 
     return launch
 

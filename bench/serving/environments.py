@@ -10,6 +10,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from dev import tools
@@ -25,8 +26,12 @@ class NotInstalled(Exception):
     """An environment that could not be made, with the last line of why."""
 
 
+@cache
 def environment(name: str, folder: Path) -> Path:
-    """The folder of programs of one environment, made if need be; raises NotInstalled."""
+    """The folder of programs of one environment, made if need be; raises NotInstalled.
+
+    Looked at once a run: a source that is edited while it runs does not change what is measured.
+    """
     home, stamp = folder / name, folder / f"{name}.stamp"
     key = _key(_sources(name))
     if not stamp.exists() or stamp.read_text() != key:

@@ -1,15 +1,17 @@
 """The load: `wrk` for HTTP, `h2load` for gRPC. Both are C, one thread, closed loop, one request at a time a connection.
 
-Neither is the bottleneck: on one core each sends several times what the fastest server here answers.
+How busy each was is kept with its figures, since a load that is never idle measures itself.
 """
 
 # ruff: noqa: S603 - commands are built here, of Debian's programs
 
 import json
 import re
+import resource
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,8 @@ class Sample:
     """Requests a second."""
     p50_ms: float
     p99_ms: float
+    busy: float
+    """The share of its core that the load generator used."""
 
 
 def install() -> None:
@@ -52,11 +56,11 @@ def http(port: int, requests: Path, connections: int, seconds: int) -> Sample:
     script = Path(__file__).with_name("wrk.lua")
     command = ["wrk", "--threads", "1", "--connections", str(connections), "--duration", f"{seconds}s"]
     command += ["--timeout", "30s", "--script", str(script), f"http://127.0.0.1:{port}", "--", str(requests)]
-    output = _run(command, seconds)
+    output, busy = _run(command, seconds)
     figures = json.loads(next(line for line in output.splitlines() if line.startswith("{")))
     if figures["refused"] or figures["broken"] or not figures["requests"]:
         raise LoadFailed(f"{figures['refused']} answers were no success, {figures['broken']} connections broke")
-    return Sample(figures["requests"] / figures["seconds"], figures["p50_ms"], figures["p99_ms"])
+    return Sample(figures["requests"] / figures["seconds"], figures["p50_ms"], figures["p99_ms"], busy)
 
 
 def grpc(port: int, message: bytes, connections: int, seconds: int) -> Sample:
@@ -67,13 +71,13 @@ def grpc(port: int, message: bytes, connections: int, seconds: int) -> Sample:
         command = ["h2load", "--threads=1", f"--clients={connections}", "--max-concurrent-streams=1"]
         command += [f"--duration={seconds}", f"--data={body}", f"--log-file={log}"]
         command += ["--header=content-type: application/grpc", "--header=te: trailers"]
-        output = _run([*command, f"http://127.0.0.1:{port}{GRPC_PATH}"], seconds)
+        output, busy = _run([*command, f"http://127.0.0.1:{port}{GRPC_PATH}"], seconds)
         latencies = _latencies(log)
     counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output)
     if counts is None or any(int(counts[group]) for group in (2, 3, 4)) or not len(latencies):
         raise LoadFailed(counts[0] if counts else "h2load printed no figures")
     p50, p99 = np.percentile(latencies, [50, 99]) / 1e3
-    return Sample(int(counts[1]) / seconds, float(p50), float(p99))
+    return Sample(int(counts[1]) / seconds, float(p50), float(p99), busy)
 
 
 def _latencies(log: Path) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
@@ -81,8 +85,16 @@ def _latencies(log: Path) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     return np.array([float(line.split("\t")[2]) for line in log.read_text().splitlines()])
 
 
-def _run(command: list[str], seconds: int) -> str:
+def _run(command: list[str], seconds: int) -> tuple[str, float]:
+    """What it printed, and the share of a core that it used."""
+    before, started = _cpu_seconds_of_children(), time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=False)
     if done.returncode:
         raise LoadFailed(f"{command[0]}: {(done.stderr or done.stdout).strip()[-300:]}")
-    return done.stdout
+    return done.stdout, (_cpu_seconds_of_children() - before) / (time.perf_counter() - started)
+
+
+def _cpu_seconds_of_children() -> float:
+    """Of those that have ended: while a load runs, none other does."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

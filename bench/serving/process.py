@@ -16,7 +16,7 @@ import psutil
 from bench.serving.catalog import Launch
 from dev.paths import ROOT
 
-READY_SECONDS = 120.0
+READY_SECONDS = 60.0
 STOP_SECONDS = 4.0
 
 

@@ -84,16 +84,31 @@ class Results:
         rows, bare = _median(self.rows.get((model, protocol), [])), _median(self.bare_rows.get(model, []))
         return rows / bare if rows is not None and bare else None
 
-    def dominated(self, model: str, name: str) -> bool:
-        """Whether another way of the same peer is faster at every number of connections that was measured."""
-        mine = {count: self.rate(*key) for key in self.samples if key[:2] == (model, name) for count in [key[2]]}
+    def hopeless(self, model: str, name: str) -> bool:
+        """Whether more rounds cannot make this way of a peer the best peer: another way of the same peer is faster at
+        every number of connections, or the best peer is twice as fast at every one.
+        """
+        mine = {
+            count: self.rate(of, other, count) or 0
+            for (of, other, count) in self.samples
+            if (of, other) == (model, name)
+        }
         project = PROJECT[name]
-        others = {other for (of, other, _) in self.samples if of == model and other != name}
-        return bool(mine) and any(
-            all((self.rate(model, other, count) or 0) > (rate or 0) for count, rate in mine.items())
-            for other in others
-            if PROJECT[other] == project and project not in ("ours", "limit")
-        )
+        if not mine or project in ("ours", "limit"):
+            return False
+        ways = {other for (of, other, _) in self.samples if of == model and PROJECT[other] == project}
+        beaten = any(all((self.rate(model, way, count) or 0) > rate for count, rate in mine.items()) for way in ways)
+        best = {count: self.best_peer(model, count) for count in mine}
+        return beaten or all(peer is not None and peer[1] > 2 * mine[count] for count, peer in best.items())
+
+    def busiest(self) -> tuple[str, Sample] | None:
+        """The run in which the load generator was least idle."""
+        runs = [
+            (f"{model}, {name}, {count} connections", sample)
+            for (model, name, count), samples in self.samples.items()
+            for sample in samples
+        ]
+        return max(runs, key=lambda run: run[1].busy, default=None)
 
 
 def _median(values: list[float]) -> float | None:

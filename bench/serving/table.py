@@ -14,7 +14,7 @@ def table(results: Results, models: Iterable[str], connections: Iterable[int]) -
     """Everything: a table a model, rows a second, notes, targets."""
     counts = tuple(connections)
     blocks = [block for model in models if (block := "\n".join(_model(results, model, counts)))]
-    blocks.append("\n".join(_rows(results)))
+    blocks.append("\n".join([*_rows(results), "", *_load(results)]))
     blocks.append("\n".join(_targets(results)))
     if results.failures:
         blocks.append("\n".join(["Could not run", *(f"{what}: {why}" for what, why in results.failures.items())]))
@@ -27,7 +27,7 @@ def _model(results: Results, model: str, counts: tuple[int, ...]) -> Iterator[st
         return
     yield f"{model}: requests/s (p50 / p99 in ms), memory (when ready, after the load), start to first answer"
     heads = "".join(f"{f'{count} connections':>26}" for count in counts)
-    yield f"{'':<{NAME}}{heads}{'MB':>12}{'s':>7}{'wrong':>7}"
+    yield f"{'':<{NAME}}{heads}{'MB':>12}{'s':>7}{'wrong':>7}{'rounds':>8}"
     for name in named:
         yield _line(results, model, name, counts)
     if model in results.bare_us:
@@ -42,7 +42,8 @@ def _line(results: Results, model: str, name: str, counts: tuple[int, ...]) -> s
     start, wrong = results.start(model, name), results.wrong.get((model, name))
     memory = f"{start.ready_mb:.0f}, {start.loaded_mb:.0f}" if start else "-"
     seconds = f"{start.cold_seconds:.2f}" if start else "-"
-    return f"{name:<{NAME}}{cells}{memory:>12}{seconds:>7}{'-' if wrong is None else wrong:>7}"
+    rounds = len(results.starts[model, name])
+    return f"{name:<{NAME}}{cells}{memory:>12}{seconds:>7}{'-' if wrong is None else wrong:>7}{rounds:>8}"
 
 
 def _cell(results: Results, model: str, name: str, count: int) -> str:
@@ -77,6 +78,12 @@ def _rows(results: Results) -> Iterator[str]:
         yield f"{f'{model}, {protocol}':<{NAME}}{rate:>14,.0f}{'' if ratio is None else f'{ratio:>8.2f}'}"
     for model, rates in results.bare_rows.items():
         yield f"{f'{model}, bare model':<{NAME}}{sorted(rates)[len(rates) // 2]:>14,.0f}"
+
+
+def _load(results: Results) -> Iterator[str]:
+    if busiest := results.busiest():
+        where, sample = busiest
+        yield f"The load generator used at most {sample.busy:.0%} of its core: {where}, {sample.rate:,.0f} requests/s"
 
 
 def _targets(results: Results) -> Iterator[str]:

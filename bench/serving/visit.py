@@ -59,8 +59,11 @@ class Visitor:
         port = place.spare[0] if server.grpc and server.project == "ours" else place.port
         conversation = Conversation(server, model, port, place.folder)
         launch, log = server.launch(model, place), place.folder / "log"
-        with conversation, running(launch, self.plan.core, log, conversation.answers) as process:
-            self._measure(server, model, conversation, process)
+        try:
+            with conversation, running(launch, self.plan.core, log, conversation.answers) as process:
+                self._measure(server, model, conversation, process)
+        except NotServing as error:
+            raise NotServing(f"{error}; the last question: {conversation.last}") from error
 
     def _measure(self, server: Server, model: Model, conversation: "Conversation", process: Running) -> None:
         key, ready_mb = (model.name, server.name), process.megabytes()
@@ -89,8 +92,13 @@ class Visitor:
         inputs = model.path.parent / f"{model.name}.inputs.npy"
         command = ["taskset", "--cpu-list", str(self.plan.core), str(python), str(LIMITS / "model_call.py")]
         env = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        output = subprocess.check_output([*command, str(model.path), str(inputs), str(BATCH)], env=env)
-        figures = json.loads(output)
+        done = subprocess.run(
+            [*command, str(model.path), str(inputs), str(BATCH)], env=env, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            self.results.failures[f"{model.name}, bare model"] = done.stderr.strip()[-300:]
+            return
+        figures = json.loads(done.stdout)
         self.results.bare_us[model.name].append(figures["row_us"])
         self.results.bare_rows[model.name].append(figures["rows_per_second"])
 
@@ -105,6 +113,7 @@ class Conversation(contextlib.ExitStack):
         self.port = port
         self.protocol = PROTOCOLS.get(server.protocol)
         self.file = folder / "requests"
+        self.last = "nothing was asked"
         if self.protocol is not None:
             bodies = [self._request(self.protocol, index, 1) for index in range(INPUTS)]
             load.write_requests(self.file, bodies)
@@ -130,9 +139,14 @@ class Conversation(contextlib.ExitStack):
 
     def answers(self) -> bool:
         """Whether the first input gets its right answer, or any where the server answers a constant."""
-        with contextlib.suppress(*correctness.ERRORS), self.once() as ask:
-            return ask(self.model.inputs[:1]) == [self.model.answers[0, 0]] or self.constant
-        return False
+        try:
+            with self.once() as ask:
+                answered = ask(self.model.inputs[:1])
+        except correctness.ERRORS as error:
+            self.last = str(error)[:300]
+            return False
+        self.last = f"it answered {answered}"
+        return answered == [self.model.answers[0, 0]] or self.constant
 
     def wrong_answers(self) -> int:
         """How many of the inputs did not get their own answer."""

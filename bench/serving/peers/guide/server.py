@@ -1,7 +1,7 @@
 """The guide's server, as far as prediction goes: FastAPI, a pydantic body and answer, `predict` then `predict_proba`.
 
 What the guide imports and does not use for a prediction (transformers, mlflow, its federation client) is left out,
-which is in its favour. A TorchScript file is called once, as torch code commonly does: logits, softmax, the largest.
+which is in its favour.
 
     python server.py MODEL PORT
 """
@@ -38,7 +38,7 @@ class PredictionResponse(BaseModel):
 
 
 class TorchModel:
-    """A network with the two methods that the guide calls; its answers are those of one call."""
+    """A network behind the two methods that the guide calls, each a pass of its own, as skorch has them."""
 
     def __init__(self, path: Path) -> None:
         import torch
@@ -46,46 +46,36 @@ class TorchModel:
         torch.set_num_threads(1)
         self.torch, self.network = torch, torch.jit.load(path).eval()
 
-    def both(self, features: list[float]) -> tuple[float, float]:
-        """The class and its probability."""
+    def predict_proba(self, rows):
+        """(rows, classes)."""
         with self.torch.inference_mode():
-            probabilities = self.torch.softmax(self.network(self.torch.tensor([features])), dim=1)[0]
-            confidence, prediction = self.torch.max(probabilities, dim=0)
-            return float(prediction), float(confidence)
+            return self.torch.softmax(self.network(self.torch.from_numpy(rows.astype(np.float32))), dim=1).numpy()
+
+    def predict(self, rows):
+        """(rows,)."""
+        return self.predict_proba(rows).argmax(axis=1)
 
 
-class SklearnModel:
-    """Anything with `predict` and `predict_proba`, asked twice as the guide does."""
+def load(path: Path):
+    """The model in a file, by its extension."""
+    if path.suffix == ".pt":
+        return TorchModel(path)
+    if path.suffix == ".ubj":
+        import xgboost
 
-    def __init__(self, path: Path) -> None:
-        self.model = _wrapper(path) if path.suffix == ".ubj" else _pickled(path)
-
-    def both(self, features: list[float]) -> tuple[float, float]:
-        """The class and its probability."""
-        features_array = np.array(features).reshape(1, -1)
-        prediction = self.model.predict(features_array)[0]
-        return float(prediction), float(np.max(self.model.predict_proba(features_array)[0]))
-
-
-def _pickled(path: Path):
+        model = xgboost.XGBClassifier()
+        model.load_model(path)
+        return model
     import joblib
 
     return joblib.load(path)
-
-
-def _wrapper(path: Path):
-    import xgboost
-
-    model = xgboost.XGBClassifier()
-    model.load_model(path)
-    return model
 
 
 class MLNeuron:
     """The guide's class, with the bookkeeping that it does for a prediction."""
 
     def __init__(self, path: Path) -> None:
-        self.models = {"primary": TorchModel(path) if path.suffix == ".pt" else SklearnModel(path)}
+        self.models = {"primary": load(path)}
         self.metrics = {"total_predictions": 0, "successful_predictions": 0, "failed_predictions": 0, "average": 0.0}
 
     async def predict(self, features: list[float], model_version: str = "primary"):
@@ -94,14 +84,17 @@ class MLNeuron:
         try:
             if model_version not in self.models:
                 raise ValueError(f"Model version {model_version} not available")
-            prediction, confidence = self.models[model_version].both(features)
+            model = self.models[model_version]
+            features_array = np.array(features).reshape(1, -1)
+            prediction = model.predict(features_array)[0]
+            confidence = float(np.max(model.predict_proba(features_array)[0]))
             inference_time = int((time.time() - start_time) * 1000)
             self.metrics["total_predictions"] += 1
             self.metrics["successful_predictions"] += 1
             total = self.metrics["total_predictions"]
             self.metrics["average"] = (self.metrics["average"] * (total - 1) + inference_time) / total
             return {
-                "prediction": prediction,
+                "prediction": float(prediction),
                 "confidence": confidence,
                 "model_version": model_version,
                 "inference_time_ms": inference_time,

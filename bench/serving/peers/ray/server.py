@@ -39,6 +39,8 @@ class Served:
 
 if __name__ == "__main__":
     ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, configure_logging=False)
-    serve.start(http_options=HTTPOptions(host="127.0.0.1", port=int(sys.argv[2])))
+    serve.start(
+        logging_config={"enable_access_log": False}, http_options=HTTPOptions(host="127.0.0.1", port=int(sys.argv[2]))
+    )
     serve.run(Served.bind(sys.argv[1], "--batching" in sys.argv))
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
