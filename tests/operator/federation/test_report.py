@@ -113,6 +113,10 @@ def test_only_the_id_cannot_be_cut_so_it_is_a_problem() -> None:
     [
         ("https://user:pw@host/m.joblib?X-Amz-Signature=abc#part", "https://host/m.joblib"),
         ("pvc://claim/path/m.joblib", "pvc://claim/path/m.joblib"),
+        ("models:/churn@champion", "models:/churn@champion"),
+        ("oci://ghcr.io/a/churn:1/m.pt", "oci://ghcr.io/a/churn:1/m.pt"),
+        ("file:///opt/m.onnx", "file:///opt/m.onnx"),
+        ("s3://models/m.ubj?versionId=secret", "s3://models/m.ubj"),
         ("http://[broken", None),
         (None, None),
     ],
