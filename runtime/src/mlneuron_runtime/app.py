@@ -8,20 +8,27 @@ from collections.abc import Mapping
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from mlneuron_runtime.dataplane import DataPlane
-from mlneuron_runtime.transport import management
+from mlneuron_runtime.transport import management, v1
+from mlneuron_runtime.transport.around import Around
 from mlneuron_runtime.transport.envelope import Envelope, no_route
 from mlneuron_runtime.transport.guide import BatchPredict, Predict
 
 
-def serving_app(plane: DataPlane) -> Starlette:
-    """Port 8080: predictions, probes, the guide's /health and /models."""
-    hot: dict[str, ASGIApp] = {"/predict": Predict(plane), "/batch_predict": BatchPredict(plane)}
-    predictions = [Route(path, endpoint, methods=["POST"]) for path, endpoint in hot.items()]
-    return _app(plane, [*predictions, *management.routes(plane)], hot)
+def serving_app(plane: DataPlane, around: Around | None = None) -> Starlette:
+    """Port 8080: predictions, probes, the guide's /health and /models. `around` is what the process's transports
+    share.
+    """
+    within = Around.of(plane) if around is None else around
+    guide: dict[str, ASGIApp] = {"/predict": Predict(plane), "/batch_predict": BatchPredict(plane)}
+    hot = within.each(guide, "guide") | within.each(v1.hot(plane), "v1")
+    others = within.each(v1.predictions(plane), "v1")
+    predictions = [Route(path, endpoint, methods=["POST"]) for path, endpoint in (hot | others).items()]
+    return _app(plane, [*predictions, *v1.metadata(plane), *management.routes(plane)], hot)
 
 
 def telemetry_app(plane: DataPlane, started_at: float) -> Starlette:
@@ -30,7 +37,8 @@ def telemetry_app(plane: DataPlane, started_at: float) -> Starlette:
 
 
 def _app(plane: DataPlane, routes: list[Route], hot: Mapping[str, ASGIApp]) -> Starlette:
-    app = Starlette(routes=routes, exception_handlers={HTTPException: no_route})
+    app = Starlette(routes=routes)
     app.router.redirect_slashes = False  # a redirect would be an answer in another shape
-    app.middleware_stack = Envelope(app.build_middleware_stack(), draining=lambda: plane.draining, hot=hot)
+    routed = ExceptionMiddleware(app.router, {HTTPException: no_route})  # without Starlette's own answer to the rest
+    app.middleware_stack = Envelope(routed, draining=lambda: plane.draining, hot=hot)
     return app
