@@ -122,20 +122,20 @@ def show(cluster: Cluster) -> None:
 
 
 @contextmanager
-def reach(cluster: Cluster, service: str, namespace: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """A URL of a Service for this machine, and what has to run for it to work."""
+def reach(cluster: Cluster, service: str, namespace: str, port: int = 80) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """A URL of a Service's port for this machine, and what has to run for it to work."""
     if cluster.direct:
         host = cluster.kubectl("get", "service", service, "-n", namespace, "-o", "jsonpath={.spec.clusterIP}")
-        yield f"http://{host}", ()
+        yield f"http://{host}" if port == 80 else f"http://{host}:{port}", ()
         return
-    (port,) = free_ports(1)
-    forward = ["port-forward", "-n", namespace, f"service/{service}", f"{port}:80"]
+    (local,) = free_ports(1)
+    forward = ["port-forward", "-n", namespace, f"service/{service}", f"{local}:{port}"]
     kubectl = [str(tools.program("kubectl")), f"--kubeconfig={cluster.kubeconfig}"]
     process = subprocess.Popen([*kubectl, *forward], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None  # noqa: S101 - a pipe, as asked
         wait_for("the port-forward", lambda: bool(process.stdout and process.stdout.readline()), 20)
-        yield f"http://localhost:{port}", (f"kubectl {' '.join(forward)} &",)
+        yield f"http://localhost:{local}", (f"kubectl {' '.join(forward)} &",)
     finally:
         process.terminate()
         process.communicate()

@@ -143,7 +143,8 @@ def told_within_seconds(lab: Lab) -> float:
     """From the kubelet's word that the container ended to the condition."""
     ended = []
     for pod in lab.pods("iris"):
-        for container in pod["status"]["containerStatuses"]:
+        status = pod["status"]
+        for container in (*status.get("initContainerStatuses", ()), *status["containerStatuses"]):
             for state in (container.get("state", {}), container.get("lastState", {})):
                 if state.get("terminated", {}).get("exitCode"):
                     ended.append(datetime.fromisoformat(state["terminated"]["startedAt"]))

@@ -23,15 +23,16 @@ class S3Server:
     """A running server. It takes any credentials, and none, until told to `guard`."""
 
     port: int
+    host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def variables(self, port: int | None = None) -> dict[str, str]:
         """The environment of a client; `port` is that of a link to the server."""
         return {
-            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port or self.port}",
+            "AWS_ENDPOINT_URL": f"http://{self.host}:{port or self.port}",
             "AWS_ACCESS_KEY_ID": "AKIATESTS",
             "AWS_SECRET_ACCESS_KEY": "s3-secret-of-the-tests",
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -56,15 +57,15 @@ class S3Server:
 
 
 @contextmanager
-def s3_server(folder: Path) -> Iterator[S3Server]:
-    """A server without objects; ended with the block."""
+def s3_server(folder: Path, host: str = "127.0.0.1") -> Iterator[S3Server]:
+    """A server without objects, at an address of this machine; ended with the block."""
     (port,) = free_ports(1)
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
     with (folder / "s3.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
-        eventually("the S3 server answers", lambda: answers(f"http://127.0.0.1:{port}/moto-api/"), 60)
-        yield S3Server(port)
+        eventually("the S3 server answers", lambda: answers(f"http://{host}:{port}/moto-api/"), 60)
+        yield S3Server(port, host)
     finally:
         process.terminate()
         process.wait(30)
