@@ -168,6 +168,19 @@ def test_a_failing_new_revision_is_told_while_the_old_one_serves() -> None:
     assert found["summary"]["reason"] == "ModelNotFound", "kubectl get shows it beside READY True"
 
 
+def test_a_secret_that_a_pod_waits_for_is_named() -> None:
+    live = deployment(updatedReplicas=1, replicas=1)
+    waiting = pod(conditions=[{"type": "PodReadyToStartContainers", "status": "False"}])
+    guarded = neuron(serving={"auth": {"secretName": "callers"}})
+    assert "the Secret callers of spec.serving.auth" in message(Situation(guarded, observed(live, waiting)))
+    assert "the model is being loaded" in message(Situation(guarded, observed(live, pod())))
+    assert "the model is being loaded" in message(Situation(neuron(), observed(live, waiting)))
+
+
+def message(situation: Situation) -> str:
+    return str(status(situation)["conditions"][0]["message"])
+
+
 def test_a_condition_keeps_its_time_while_its_status_stays() -> None:
     situation = Situation(neuron(), observed(settled(), pod(ready=True)))
     first = derive(situation, Told(), {}, BEFORE)

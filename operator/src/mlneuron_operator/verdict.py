@@ -110,7 +110,7 @@ def _moving(situation: Situation) -> Verdict | None:
     updated, total = status.get("updatedReplicas", 0), status.get("replicas", 0)
     ready = status.get("readyReplicas", 0)
     if ready == 0 and wanted > 0:
-        return Verdict(Reason.CREATING, f"0 of {wanted} pods are ready; the model is being loaded")
+        return Verdict(Reason.CREATING, f"0 of {wanted} pods are ready; {_waits_for(situation)}")
     if not seen or updated < min(wanted, total):
         return Verdict(Reason.ROLLING_OUT, f"{updated} of {wanted} pods are of the new revision")
     if total > wanted or updated < wanted:
@@ -118,6 +118,15 @@ def _moving(situation: Situation) -> Verdict | None:
     if ready < wanted:
         return Verdict(Reason.RECOVERING, f"{ready} of {wanted} pods are ready")
     return None
+
+
+def _waits_for(situation: Situation) -> str:
+    """What pods are doing; the kubelet waits without a word for a Secret that is to be mounted."""
+    auth = situation.neuron.spec.serving.auth
+    bare = (item for pod in situation.current_pods for item in pod["conditions"] if item["status"] == "False")
+    if auth is not None and any(item["type"] == "PodReadyToStartContainers" for item in bare):
+        return f"a pod waits for its volumes, among them the Secret {auth.secret_name} of spec.serving.auth"
+    return "the model is being loaded"
 
 
 def _condition(deployment: Object | None, kind: str, status: str) -> str | None:
