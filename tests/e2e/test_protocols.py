@@ -108,3 +108,14 @@ def test_only_who_shows_a_token_is_answered(lab: Lab) -> None:
         refused: Answer = post(url, {"features": SETOSA})
         assert refused.status == 401
         assert with_token(url, "second") == 200
+
+
+def test_a_secret_of_tokens_that_is_missing_is_told(lab: Lab) -> None:
+    lab.neuron("tokenless", serving={"auth": {"secretName": "nowhere"}})
+    eventually("the Secret is named", lambda: "Secret nowhere of spec.serving.auth" in told(lab, "tokenless"), 60)
+    lab.delete("tokenless")
+
+
+def told(lab: Lab, name: str) -> str:
+    condition = lab.kube.condition(name, SPACE, "Ready")
+    return str(condition["message"]) if condition else ""
