@@ -50,6 +50,7 @@ def mlflow_server(folder: Path, s3: Mapping[str, str]) -> Iterator[MlflowServer]
     filler = _started(folder, "models", [sys.executable, "-m", "tests.support.mlflow_models", url, str(folder)], s3)
     try:
         eventually("the MLflow server answers", lambda: server.poll() or answers(f"{url}/health"), START_SECONDS)
+        assert server.poll() is None, (folder / "server.log").read_text()
         assert filler.wait(START_SECONDS) == 0, (folder / "models.log").read_text()
         yield MlflowServer(url)
     finally:

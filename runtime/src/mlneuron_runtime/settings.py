@@ -4,6 +4,7 @@ The only module that reads the environment. Unknown keys are refused, so that a 
 absent.
 """
 
+import base64
 import os
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -149,6 +150,18 @@ def steady_clients(variables: MutableMapping[str, str] = os.environ) -> None:
     variables.setdefault("MLFLOW_CONFIGURE_LOGGING", "false")
     if "AWS_REGION" in variables:
         variables.setdefault("AWS_DEFAULT_REGION", variables["AWS_REGION"])
+
+
+def http_authorization(variables: Mapping[str, str] = os.environ) -> str | None:
+    """The Authorization header for models behind http(s): HTTP_TOKEN as a bearer token, else HTTP_USERNAME and
+    HTTP_PASSWORD; None where neither is set.
+    """
+    if token := variables.get("HTTP_TOKEN", "").strip():
+        return f"Bearer {token}"
+    user, password = variables.get("HTTP_USERNAME", ""), variables.get("HTTP_PASSWORD", "")
+    if not user and not password:
+        return None
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def read_config(path: Path) -> Config:

@@ -10,13 +10,20 @@ from mlneuron_runtime.sources.download import Patience
 from mlneuron_runtime.sources.fetching import fetch as fetch_source
 
 
-def fetch(uri: str, path: Path, pinned: str | None = None, cache: Path | None = None, **patience: Any) -> list[float]:
+def fetch(
+    uri: str,
+    path: Path,
+    pinned: str | None = None,
+    cache: Path | None = None,
+    authorization: str | None = None,
+    **patience: Any,
+) -> list[float]:
     """Fetch, and the pauses it would have made."""
     pauses: list[float] = []
     source = ModelSource(
         name="churn", framework="sklearn", uri=uri, path=str(path), sha256=pinned, cache=str(cache) if cache else None
     )
-    fetch_source(source, Patience(sleep=pauses.append, **patience))
+    fetch_source(source, Patience(sleep=pauses.append, **patience), authorization)
     return pauses
 
 

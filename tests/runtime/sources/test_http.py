@@ -137,6 +137,13 @@ def test_credentials_go_to_their_host_only_and_never_into_a_message(server: Arti
     assert "secret" not in failure.message
 
 
+def test_the_secrets_credentials_go_to_the_urls_host_only(server: Artifacts, path: Path) -> None:
+    fetch(f"{server.url}/moved", path, authorization="Bearer t0ken")
+    assert [asked.get("authorization") for asked in server.asked] == ["Bearer t0ken", None]
+    fetch(server.url.replace("//", "//me:pass@") + "/model", path, authorization="Bearer t0ken")
+    assert server.asked[-1]["authorization"].startswith("Basic "), "the URL's own are meant for it"
+
+
 def test_a_redirect_to_a_file_is_not_followed(server: Artifacts, path: Path) -> None:
     assert refused(f"{server.url}/to_file", path, pauses=()).reason is Reason.MODEL_FETCH_FAILED
     assert not path.exists()

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from mlneuron_runtime.failure import Fatal, Reason, public
-from mlneuron_runtime.settings import ModelSource
+from mlneuron_runtime.settings import ModelSource, http_authorization
 
 MOUNTED = frozenset({"pvc", "file", "oci"})
 """The kubelet brings these: a claim, a folder of the runtime's image, an image mounted as a volume."""
@@ -23,7 +23,7 @@ def fetch(source: ModelSource) -> None:
     elif scheme in FETCHED:
         from mlneuron_runtime.sources import fetching
 
-        fetching.fetch(source)
+        fetching.fetch(source, authorization=http_authorization())
     else:
         raise Fatal(
             Reason.CONFIG_INVALID,

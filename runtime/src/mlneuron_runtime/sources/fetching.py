@@ -22,10 +22,11 @@ from mlneuron_runtime.sources.work import Work
 log = structlog.get_logger()
 
 
-def fetch(source: ModelSource, patience: Patience | None = None) -> None:
-    """Put the artifact at its path, or raise Fatal and leave what was there."""
+def fetch(source: ModelSource, patience: Patience | None = None, authorization: str | None = None) -> None:
+    """Put the artifact at its path, or raise Fatal and leave what was there. `authorization` is for http(s) alone."""
     patience = patience or Patience()
-    fetching = Fetching(source, Path(source.path), resolver(source.uri, patience), patience)
+    resolve = resolver(source.uri, patience, authorization)
+    fetching = Fetching(source, Path(source.path), resolve, patience)
     if fetching.done():
         log.info("model is there already", path=source.path, sha256=source.sha256)
         return
@@ -35,14 +36,16 @@ def fetch(source: ModelSource, patience: Patience | None = None) -> None:
         else:
             fetching.shared(Cache(Path(source.cache)))
     except OSError as error:
+        where = str(error.filename or source.path)
+        cached = source.cache is not None and where.startswith(source.cache)
         raise Fatal(
             Reason.MODEL_FETCH_FAILED,
-            f"spec.model.uri: {public(source.uri)} cannot be written to {error.filename or source.path} "
-            f"({error.strerror or error}); give the model volume more room, or make it writable",
+            f"spec.model.uri: {public(source.uri)} cannot be written to {where} ({error.strerror or error}); give the "
+            f"{'claim of spec.model.cache' if cached else 'model volume'} more room, or make it writable",
         ) from error
 
 
-def resolver(uri: str, patience: Patience) -> Callable[[], Artifact]:
+def resolver(uri: str, patience: Patience, authorization: str | None) -> Callable[[], Artifact]:
     """How this kind of URI becomes an artifact; the libraries of the other kinds are not imported."""
     scheme = uri.partition(":")[0].lower()
     if scheme in {"s3", "gs"}:
@@ -55,7 +58,7 @@ def resolver(uri: str, patience: Patience) -> Callable[[], Artifact]:
         return lambda: registry.resolve(uri)
     from mlneuron_runtime.sources import http
 
-    return lambda: http.resolve(uri, patience.stall)
+    return lambda: http.resolve(uri, patience.stall, authorization)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Artifacts behind http and https, by the standard library: one download a pod needs no client library.
 
-A name and password in the URL become an Authorization header for that host alone, never sent on after a redirect.
+Credentials become an Authorization header for the URL's host alone, never sent on after a redirect.
 """
 
 import base64
@@ -15,12 +15,17 @@ from mlneuron_runtime.failure import Fatal, Reason, public
 from mlneuron_runtime.sources import ranges
 from mlneuron_runtime.sources.remote import BLOCK, Artifact, Passing, Stamp, Stream, answered, cause
 
-CREDENTIALS = "allow the download or give credentials in the URI"
+CREDENTIALS = (
+    "allow the download, or give credentials (HTTP_TOKEN, or HTTP_USERNAME and HTTP_PASSWORD) in the Secret that "
+    "spec.model.credentials names"
+)
 
 
-def resolve(uri: str, stall: float) -> Artifact:
-    """One file; the server is first asked when its bytes are. `stall` is the longest silence of it, in seconds."""
-    file = HttpObject(uri, stall)
+def resolve(uri: str, stall: float, authorization: str | None = None) -> Artifact:
+    """One file; the server is first asked when its bytes are. `stall` is the longest silence of it, in seconds;
+    `authorization` the header, where the URI has no name and password itself.
+    """
+    file = HttpObject(uri, stall, authorization)
     return Artifact(uri, [file], folder=False, identity=file.identity)
 
 
@@ -30,13 +35,13 @@ class HttpObject:
     name = ""
     listed = Stamp()
 
-    def __init__(self, uri: str, stall: float) -> None:
-        self._uri, self._stall = uri, stall
+    def __init__(self, uri: str, stall: float, authorization: str | None) -> None:
+        self._uri, self._stall, self._authorization = uri, stall, authorization
         self._seen: Stamp | None = None
 
     @contextlib.contextmanager
     def open(self, at: int, stamp: Stamp) -> Iterator[Stream]:
-        with _open(self._uri, ranges.asked(at, stamp), self._stall) as answer:
+        with self._answer(ranges.asked(at, stamp)) as answer:
             start, self._seen = ranges.told(answer.status, answer.headers.get)
             yield Stream(self._seen, start, _blocks(answer))
 
@@ -46,9 +51,12 @@ class HttpObject:
         """
         seen = self._seen
         if seen is None:
-            with _open(self._uri, {"Range": "bytes=0-0"}, self._stall) as answer:
+            with self._answer({"Range": "bytes=0-0"}) as answer:
                 _, seen = ranges.told(answer.status, answer.headers.get)
         return None if seen.tag is None else f"{self._uri}\n{seen.tag}"
+
+    def _answer(self, headers: dict[str, str]) -> http.client.HTTPResponse:
+        return _open(self._uri, headers, self._authorization, self._stall)
 
 
 def _blocks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -63,10 +71,10 @@ def _blocks(answer: http.client.HTTPResponse) -> Iterator[bytes]:
         yield block
 
 
-def _open(uri: str, headers: dict[str, str], stall: float) -> http.client.HTTPResponse:
+def _open(uri: str, headers: dict[str, str], authorization: str | None, stall: float) -> http.client.HTTPResponse:
     """The server's answer, once it is a 200 or 206."""
     try:
-        answer: http.client.HTTPResponse = _opener().open(_request(uri, headers), timeout=stall)
+        answer: http.client.HTTPResponse = _opener().open(_request(uri, headers, authorization), timeout=stall)
         return answer
     except urllib.error.HTTPError as error:
         error.close()
@@ -100,7 +108,7 @@ def _opener() -> urllib.request.OpenerDirector:
     return opener
 
 
-def _request(uri: str, headers: dict[str, str]) -> urllib.request.Request:
+def _request(uri: str, headers: dict[str, str], authorization: str | None) -> urllib.request.Request:
     parts = urlsplit(uri)
     if not parts.hostname:
         raise ValueError("it has no host")
@@ -109,6 +117,7 @@ def _request(uri: str, headers: dict[str, str]) -> urllib.request.Request:
     request.add_header("User-Agent", "mlneuron-runtime")
     request.add_header("Accept-Encoding", "identity")
     if at:
-        credentials = base64.b64encode(unquote(user).encode()).decode()
-        request.add_unredirected_header("Authorization", f"Basic {credentials}")
+        authorization = "Basic " + base64.b64encode(unquote(user).encode()).decode()
+    if authorization:
+        request.add_unredirected_header("Authorization", authorization)
     return request

@@ -60,7 +60,7 @@ class Lock:
     ) -> None:
         self._done.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(5.0)  # a volume that hangs must not hold up the end
         if self._held is not None:
             self._held.unlink(missing_ok=True)
 

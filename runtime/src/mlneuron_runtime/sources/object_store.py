@@ -42,8 +42,10 @@ MOST_OBJECTS = 10_000
 """More are no model's folder but a mistyped prefix."""
 
 CREDENTIALS = {
-    "s3": "check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) in the Secret, and that they may read it",
-    "gs": "check the credentials (GOOGLE_APPLICATION_CREDENTIALS) in the Secret, and that they may read it",
+    "s3": "check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) in the Secret that spec.model.credentials "
+    "names, and that they may read it",
+    "gs": "check the credentials (GOOGLE_APPLICATION_CREDENTIALS) in the Secret that spec.model.credentials names, and "
+    "that they may read it",
 }
 
 Read = Callable[[Any, str, str | None, int, int], Coroutine[Any, Any, bytes]]

@@ -31,7 +31,7 @@ from mlneuron_runtime.sources.remote import (
 
 CREDENTIALS = (
     "check the credentials (MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN) in the "
-    "Secret, and that they may read the model"
+    "Secret that spec.model.credentials names, and that they may read the model"
 )
 
 PROXIED = "/mlflow-artifacts/artifacts"
@@ -46,7 +46,8 @@ def resolve(uri: str) -> Artifact:
         if not is_tracking_uri_set():  # type: ignore[no-untyped-call]  # mlflow's
             raise Fatal(
                 Reason.CONFIG_INVALID,
-                f"spec.model.uri: {public(uri)} needs a registry; set MLFLOW_TRACKING_URI in spec.podTemplate.env",
+                f"spec.model.uri: {public(uri)} needs a registry; set MLFLOW_TRACKING_URI in the Secret that "
+                "spec.model.credentials names, or in spec.podTemplate.env",
             )
         client = MlflowClient()
         found = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
