@@ -16,21 +16,21 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
-import uvicorn
 import uvloop
-from starlette.applications import Starlette
 
 from mlneuron_runtime import loading, tallies
 from mlneuron_runtime.app import serving_app, telemetry_app
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.loading import Served
+from mlneuron_runtime.options import Options
 from mlneuron_runtime.settings import Config
+from mlneuron_runtime.transport.connections import Listening, Server, bounds_of
 
 log = structlog.get_logger()
 
@@ -38,25 +38,6 @@ T = TypeVar("T")
 
 QUIET_SECONDS = 3.0
 """Without a request for so long after SIGTERM, nobody sends here any more."""
-
-KEEP_ALIVE_SECONDS = 75
-"""Longer than the proxies in front keep an idle connection (nginx: 60), so that they never write to a closed
-one.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Where to listen (port 0: any), how many CPUs there are, which image this is, what to call when
-    ready.
-    """
-
-    host: str
-    port: int
-    metrics_port: int
-    threads: int
-    image: str
-    greet: Callable[[str], None] | None = None
 
 
 def run(config: Config, options: Options, started_at: float) -> None:
@@ -71,7 +52,8 @@ async def _serve(
 ) -> None:
     plane = DataPlane(config)
     stop = Stop.on_signals()
-    servers = [_Server(config_of(app)) for app in (serving_app(plane), telemetry_app(plane, started_at))]
+    bounds = bounds_of(config.serving, plane.telemetry.refused)
+    servers = [Server(Listening(app, bounds)) for app in (serving_app(plane), telemetry_app(plane, started_at))]
     plane.alone = lambda: len(servers[0].server_state.tasks) == 1
     log.info("listening", port=sockets[0].getsockname()[1], metrics_port=sockets[1].getsockname()[1])
     running = [
@@ -109,8 +91,8 @@ def open_for_requests(
         version=served.version,
         startup_seconds=round(time.time() - started_at, 3),
     )
-    if options.greet is not None:
-        options.greet(greeting(served, f"http://{options.host}:{port}"))
+    if options.greet:
+        print(greeting(served, f"http://{options.host}:{port}"), flush=True)
 
 
 def greeting(served: Served, url: str) -> str:
@@ -122,7 +104,7 @@ def greeting(served: Served, url: str) -> str:
     )
 
 
-async def drain(plane: DataPlane, quiet_seconds: float, servers: list["_Server"]) -> None:
+async def drain(plane: DataPlane, quiet_seconds: float, servers: list[Server]) -> None:
     """Serve on until it is quiet, keeping back enough of `drainSeconds` for what is then still in flight."""
     plane.draining = True
     serving = plane.config.serving
@@ -162,21 +144,6 @@ class Stop:
         if number == signal.SIGINT:
             self.quiet_seconds = 0.0
         self.asked.set()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: two servers share this process, and draining is decided here."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def config_of(app: Starlette) -> uvicorn.Config:
-    return uvicorn.Config(
-        app, http="httptools", loop="none", ws="none", lifespan="off", log_config=None, access_log=False,
-        server_header=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
-    )  # fmt: skip
 
 
 def bind(host: str, port: int) -> socket.socket:

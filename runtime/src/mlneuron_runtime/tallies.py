@@ -3,13 +3,12 @@
 A cell that grows is one increment, so that counting a request costs well under a microsecond; Prometheus' own types,
 with their locks and labels, are made of the cells only when somebody asks (`metrics.py`). A server of several
 processes lays the memory over shared pages, one a worker, and adds them up: nothing that a killed worker counted is
-lost. Writers of the same cell take turns: the event loop, and the model's thread for its own cells.
+lost. Writers of the same cell take turns: the event loop, and the model's thread for its own cells. Only the standard
+library is imported: the process that watches the others has to stay small.
 """
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-
-import numpy as np
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 10_000)
@@ -26,13 +25,21 @@ UNEXPECTED = "Unexpected"
 REASONS = (
     "InvalidInput", "UnknownModel", "UnknownVersion", "TooManyRows", "NotReady", "Overloaded", "DeadlineExceeded",
     "ModelFailed", "BodyTooLarge", "UnsupportedBody", "MalformedBody", "SlowBody", "Disconnected", "NoRoute",
-    "Unauthorized", "Unimplemented", "HeaderTooLarge", UNEXPECTED,
+    "Unauthorized", "Unimplemented", "HeaderTooLarge", "TooManyConnections", UNEXPECTED,
 )  # fmt: skip
 """The classes of errors, a bounded set."""
 
+PRESENT = ("in_flight", "queue_depth", "ready", "connections", "pulse", "call", "pid")
+"""What is, rather than has been: nothing of it outlives a process. `pulse` is when the event loop last had its turn once
+the model was loaded, and `call` which batch is at the model, both in seconds of some clock, 0: neither.
+"""
+
+PAYLOADS = ("payloads_sent", "payloads_unsent", "payloads_crowded_out")
+"""Of the payload log: events that the sink took or did not, and exchanges that found its queue full."""
+
 SCALARS = (
     "requests", *OUTCOMES, "reached_model", "predicted", "failed_rows", "timed", "seconds", "model_calls",
-    "model_rows", "model_seconds", "in_flight", "queue_depth", "ready",
+    "model_rows", "model_seconds", *PRESENT, "restarts", "past_cpu_seconds", *PAYLOADS,
     *(f"protocol:{name}" for name in PROTOCOLS), *(f"reason:{name}" for name in REASONS),
 )  # fmt: skip
 
@@ -51,7 +58,9 @@ REQUESTS, REACHED, PREDICTED, FAILED_ROWS = (
 SUCCESS, CLIENT_ERROR, SERVER_ERROR = (CELLS[name] for name in OUTCOMES)
 TIMED, TOTAL_SECONDS = CELLS["timed"], CELLS["seconds"]
 CALLS, CALL_ROWS, CALL_SECONDS = CELLS["model_calls"], CELLS["model_rows"], CELLS["model_seconds"]
-IN_FLIGHT, QUEUE_DEPTH, READY = CELLS["in_flight"], CELLS["queue_depth"], CELLS["ready"]
+IN_FLIGHT, QUEUE_DEPTH, READY, CONNECTIONS, PULSE, CALL, PID = (CELLS[name] for name in PRESENT)
+RESTARTS, PAST_CPU_SECONDS = CELLS["restarts"], CELLS["past_cpu_seconds"]
+PAYLOADS_SENT, PAYLOADS_UNSENT, PAYLOADS_CROWDED_OUT = (CELLS[name] for name in PAYLOADS)
 PROTOCOL = {name: CELLS[f"protocol:{name}"] for name in PROTOCOLS}
 REASON = {name: CELLS[f"reason:{name}"] for name in REASONS}
 
@@ -81,17 +90,22 @@ class Tallies:
         cells[_CALL_ROWS + bisect_left(ROWS, rows)] += 1
         cells[_CALL_SECONDS + bisect_left(SECONDS, seconds)] += 1
 
+    def ended(self) -> None:
+        """The process that wrote here is no more: nothing of it is present."""
+        for name in PRESENT:
+            self.cells[CELLS[name]] = 0.0
+
 
 class Sum:
     """What several processes counted, as of now."""
 
     def __init__(self, tallies: Iterable[Tallies]) -> None:
-        arrays = [np.array(one.cells) for one in tallies]
-        self._cells = np.sum([array[:_RECENT] for array in arrays], axis=0)
-        self._recent = np.concatenate([array[_RECENT:][: int(array[TIMED])] for array in arrays])
+        read = [one.cells.tolist() for one in tallies]
+        self._cells = [sum(cells) for cells in zip(*(cells[:_RECENT] for cells in read), strict=True)]
+        self._recent = [seconds for cells in read for seconds in cells[_RECENT:][: int(cells[TIMED])]]
 
     def __getitem__(self, cell: int) -> float:
-        return float(self._cells[cell])
+        return self._cells[cell]
 
     def count(self, cell: int) -> int:
         return int(self._cells[cell])
@@ -99,17 +113,17 @@ class Sum:
     @property
     def latency(self) -> Sequence[float]:
         """Requests by their seconds: a count for each of SECONDS, and for more."""
-        return list(self._cells[_LATENCY:_CALL_SECONDS])
+        return self._cells[_LATENCY:_CALL_SECONDS]
 
     @property
     def call_seconds(self) -> Sequence[float]:
         """Calls of the model by their seconds."""
-        return list(self._cells[_CALL_SECONDS:_CALL_ROWS])
+        return self._cells[_CALL_SECONDS:_CALL_ROWS]
 
     @property
     def call_rows(self) -> Sequence[float]:
         """Calls of the model by their rows: a count for each of ROWS, and for more."""
-        return list(self._cells[_CALL_ROWS:_RECENT])
+        return self._cells[_CALL_ROWS:_RECENT]
 
     @property
     def success_rate(self) -> float:
@@ -124,4 +138,12 @@ class Sum:
     @property
     def p95_ms(self) -> float | None:
         """Of the latest requests of each process; None before the first."""
-        return float(np.percentile(self._recent, 95)) * 1000 if len(self._recent) else None
+        return percentile(sorted(self._recent), 0.95) * 1000 if self._recent else None
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """Between the two values that stand around it."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)

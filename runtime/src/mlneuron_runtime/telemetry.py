@@ -29,6 +29,11 @@ class Telemetry:
         cells[tallies.IN_FLIGHT] += 1
         cells[protocol] += 1
 
+    def refused(self, error: RequestError) -> None:
+        """A request that ended before it was one."""
+        self.tallies.cells[tallies.REQUESTS] += 1
+        self.failed(error)
+
     def left(self) -> None:
         """The request's end, whatever came of it."""
         self.tallies.cells[tallies.IN_FLIGHT] -= 1

@@ -194,7 +194,7 @@ async def test_a_body_too_large_is_refused_at_the_byte_that_is_too_many() -> Non
 async def test_a_client_that_leaves_before_its_body_is_whole_is_counted_as_its_own_fault(
     neuron: Neuron,
 ) -> None:
-    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b""}
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b"", "state": {}}
     inbox: list[dict[str, Any]] = [
         {"type": "http.request", "body": b"{", "more_body": True},
         {"type": "http.disconnect"},
@@ -215,7 +215,7 @@ async def test_a_client_that_leaves_before_its_body_is_whole_is_counted_as_its_o
 @pytest.mark.parametrize("arrived", [[], [{"type": "http.request", "body": b"{", "more_body": True}]])
 async def test_a_body_that_does_not_arrive_is_given_up(arrived: list[dict[str, Any]]) -> None:
     async with serving(serving={"timeoutSeconds": 0.05}) as neuron:
-        scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b""}
+        scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b"", "state": {}}
         sent: list[Any] = []
         first = list(arrived)
 

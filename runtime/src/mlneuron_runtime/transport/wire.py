@@ -19,6 +19,10 @@ from mlneuron_runtime.transport import not_finite
 Headers = Sequence[tuple[bytes, bytes]]
 
 JSON_TYPE = b"application/json"
+OCTETS_TYPE = b"application/octet-stream"
+
+BODY = "body"
+"""In the scope's `state`: the body, where the server had all of it before it called the app."""
 
 LONGEST_LENGTH = 18
 """Digits of a Content-Length that are worth reading: Python refuses to read thousands."""
@@ -48,6 +52,16 @@ class SlowBody(errors.RequestError):
     client_fault = True
 
 
+class HeaderTooLarge(errors.RequestError):
+    """The request's line and headers are longer than `serving.maxHeaderBytes`."""
+
+    client_fault = True
+
+
+class TooManyConnections(errors.RequestError):
+    """More connections than `serving.maxConnections`."""
+
+
 class Disconnected(errors.RequestError):
     """The client left before its body was whole: there is nobody to answer."""
 
@@ -75,6 +89,8 @@ STATUS: Mapping[type[errors.RequestError], HTTPStatus] = {
     UnsupportedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     MalformedBody: HTTPStatus.BAD_REQUEST,
     SlowBody: HTTPStatus.REQUEST_TIMEOUT,
+    HeaderTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    TooManyConnections: HTTPStatus.SERVICE_UNAVAILABLE,
     NoRoute: HTTPStatus.NOT_FOUND,
 }
 
@@ -87,15 +103,19 @@ answer. What is left of a body that is too large is read and dropped by the serv
 EXTRA_HEADERS: Mapping[type[errors.RequestError], Headers] = {
     errors.NotReady: RETRY_AFTER,
     errors.Overloaded: RETRY_AFTER,
+    errors.Unauthorized: [(b"www-authenticate", b"Bearer")],
     SlowBody: CLOSE,
 }
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float) -> bytes:  # noqa: ASYNC109  # told in the error
+async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float, octets: bool = False) -> bytes:  # noqa: ASYNC109  # told in the error
     """The body, refused as soon as it is known to be too large: by its header, else at the byte that is too
-    many.
+    many. `octets`: it may be said to be bytes.
     """
-    check_headers(scope, limit)
+    check_headers(scope, limit, octets)
+    whole: bytes | None = scope["state"].get(BODY)
+    if whole is not None:
+        return within(whole, limit)
     try:
         async with asyncio.timeout(timeout):
             message = await receive()
@@ -133,12 +153,12 @@ def too_large(limit: int) -> BodyTooLarge:
     )
 
 
-def check_headers(scope: Scope, limit: int) -> None:
+def check_headers(scope: Scope, limit: int, octets: bool = False) -> None:
     """Refuse what the headers already tell: too long, compressed, or said to be something other than JSON."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and (len(value) > LONGEST_LENGTH or int(value) > limit):
             raise too_large(limit)
-        if name == b"content-type" and not is_json(value):
+        if name == b"content-type" and not is_json(value) and not (octets and value.lower() == OCTETS_TYPE):
             raise UnsupportedBody(
                 "Content-Type",
                 "the body must be JSON; send Content-Type: application/json",
