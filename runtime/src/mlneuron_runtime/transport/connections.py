@@ -1,0 +1,204 @@
+"""uvicorn's server and HTTP protocol, with the bounds that they lack: how long a head may be and how slowly it may come,
+how long a connection may idle or leave its answers unread, how many there may be.
+
+One look at all connections each half second replaces a timer for every request, which is the dearest thing that a small
+request would do. A body that is whole before its request is looked at is put into the ASGI scope's `state`
+(`BODY`), so that reading it needs no timer either.
+"""
+
+import contextlib
+import http
+from asyncio import Transport
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mlneuron_runtime.errors import RequestError
+from mlneuron_runtime.settings import Serving
+from mlneuron_runtime.transport.wire import (
+    BODY,
+    STATUS,
+    Guide,
+    HeaderTooLarge,
+    MalformedBody,
+    SlowBody,
+    TooManyConnections,
+)
+
+KEEP_ALIVE_SECONDS = 75.0
+"""Longer than the proxies in front keep an idle connection (nginx: 60), so that they never write to a closed
+one.
+"""
+
+TICKS_A_LOOK = 5
+"""Of uvicorn's, a tenth of a second each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """`head_bytes` of a request line with its headers; `seconds` for a request to arrive, and for an answer to leave;
+    `refused` is told each request that ends here.
+    """
+
+    head_bytes: int
+    connections: int
+    seconds: float
+    refused: Callable[[RequestError], None]
+
+
+class Phase(Enum):
+    """Of a connection."""
+
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()
+
+
+class Listening(uvicorn.Config):
+    """uvicorn's, for one of this process's ports."""
+
+    def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
+        super().__init__(
+            app, http=Connection, loop="none", ws="none", lifespan="off", log_config=None, access_log=False,
+            server_header=False,
+        )  # fmt: skip
+        self.bounds = bounds
+
+
+class Server(uvicorn.Server):
+    """uvicorn's without its signal handlers: two servers share this process, and draining is decided elsewhere."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_LOOK == 0:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, Connection):
+                    connection.look()
+        return await super().on_tick(counter)
+
+
+class Connection(HttpToolsProtocol):
+    """One client's. `since` is when its phase began, in the loop's seconds."""
+
+    bounds: Bounds
+    phase: Phase
+    since: float
+    head: int
+    unread_since: float | None
+    refused: bool
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        assert isinstance(self.config, Listening)  # noqa: S101  # ours alone
+        self.bounds = self.config.bounds
+        self.enter(Phase.IDLE)
+        self.unread_since, self.refused = None, False
+        if len(self.connections) > self.bounds.connections:
+            limit = self.bounds.connections
+            self.refuse(TooManyConnections("connection", f"{limit} connections are open already; close some of yours"))
+
+    def enter(self, phase: Phase) -> None:
+        self.phase, self.since = phase, self.loop.time()
+
+    def data_received(self, data: bytes) -> None:
+        if self.refused:
+            return
+        if self.phase is Phase.IDLE:
+            self.enter(Phase.HEAD)
+            self.head = 0
+        if self.phase is Phase.HEAD:
+            self.head += len(data)
+        super().data_received(data)
+        if self.phase is Phase.HEAD and self.head > self.bounds.head_bytes:
+            self.refuse(self.too_large())
+
+    def on_headers_complete(self) -> None:
+        if self.refused:
+            return
+        if self.head > self.bounds.head_bytes and self.head_size() > self.bounds.head_bytes:
+            self.refuse(self.too_large())
+            return
+        self.enter(Phase.BODY)
+        super().on_headers_complete()
+
+    def head_size(self) -> int:
+        """Of a head that came with its body, or with others."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def on_body(self, body: bytes) -> None:
+        if not self.refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self.refused:
+            return
+        super().on_message_complete()
+        cycle = self.cycle
+        if cycle.response_complete:  # refused by its head alone, and now read to its end
+            self.enter(Phase.IDLE)
+            return
+        self.enter(Phase.ANSWER)
+        if not cycle.waiting_for_100_continue:
+            cycle.scope["state"][BODY] = bytes(cycle.body)
+
+    def on_response_complete(self) -> None:
+        """uvicorn's, but for the timer that it starts for every answer."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self.phase is Phase.ANSWER:
+            self.enter(Phase.IDLE)
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(MalformedBody("request", "this is not HTTP/1.1; send a well-formed request"))
+
+    def too_large(self) -> RequestError:
+        limit = self.bounds.head_bytes
+        return HeaderTooLarge("headers", f"the request's line and headers are longer than {limit} bytes; send fewer")
+
+    def refuse(self, error: RequestError) -> None:
+        """Answer without the app, and close."""
+        self.refused = True
+        self.bounds.refused(error)
+        body = Guide.body(error)
+        status = http.HTTPStatus(STATUS[type(error)])
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
+            % (status, status.phrase.encode(), len(body), body)
+        )
+        self.transport.close()
+
+    def look(self) -> None:
+        """End what has taken too long."""
+        now, bounds = self.loop.time(), self.bounds
+        if not self.transport.get_write_buffer_size():
+            self.unread_since = None
+        elif self.unread_since is None:
+            self.unread_since = now
+        elif now - self.unread_since > bounds.seconds:
+            self.transport.abort()
+            return
+        waited = now - self.since
+        if self.phase is Phase.IDLE and waited > KEEP_ALIVE_SECONDS:
+            self.transport.close()
+        elif self.phase is Phase.HEAD and waited > bounds.seconds:
+            message = f"the request did not arrive within {bounds.seconds:g} s; send it faster"
+            self.refuse(SlowBody("headers", message))
+        elif self.phase is Phase.BODY and waited > 2 * bounds.seconds:
+            self.transport.abort()  # the app has answered by now, and nobody reads the rest
+
+
+def bounds_of(serving: Serving, refused: Callable[[RequestError], None]) -> Bounds:
+    """As the configuration says."""
+    return Bounds(serving.max_header_bytes, serving.max_connections, serving.timeout_seconds, refused)
