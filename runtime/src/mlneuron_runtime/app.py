@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from mlneuron_runtime.dataplane import DataPlane
-from mlneuron_runtime.transport import management, v1
+from mlneuron_runtime.transport import management, v1, v2, v2_metadata
 from mlneuron_runtime.transport.around import Around
 from mlneuron_runtime.transport.envelope import Envelope, no_route
 from mlneuron_runtime.transport.guide import BatchPredict, Predict
@@ -25,10 +25,11 @@ def serving_app(plane: DataPlane, around: Around | None = None) -> Starlette:
     """
     within = Around.of(plane) if around is None else around
     guide: dict[str, ASGIApp] = {"/predict": Predict(plane), "/batch_predict": BatchPredict(plane)}
-    hot = within.each(guide, "guide") | within.each(v1.hot(plane), "v1")
+    hot = within.each(guide, "guide") | within.each(v1.hot(plane), "v1") | within.each(v2.hot(plane), "v2")
     others = within.each(v1.predictions(plane), "v1")
     predictions = [Route(path, endpoint, methods=["POST"]) for path, endpoint in (hot | others).items()]
-    return _app(plane, [*predictions, *v1.metadata(plane), *management.routes(plane)], hot)
+    of_v2 = v2_metadata.routes(plane, within(v2.Infer(plane), "v2"))
+    return _app(plane, [*predictions, *v1.metadata(plane), *of_v2, *management.routes(plane)], hot)
 
 
 def telemetry_app(plane: DataPlane, started_at: float) -> Starlette:
