@@ -87,6 +87,15 @@ def outcomes(counted: Sum) -> Iterator[Metric]:
     yield labelled("mlneuron_errors", "Requests refused or failed, by reason", "reason", seen)
     rows = {"success": counted[tallies.PREDICTED], "failure": counted[tallies.FAILED_ROWS]}
     yield labelled("mlneuron_predictions", "Rows predicted, by outcome", "outcome", rows)
+    yield from payloads(counted)
+
+
+def payloads(counted: Sum) -> Iterator[Metric]:
+    """What became of the payload log."""
+    sent = counted[tallies.PAYLOADS_SENT]
+    dropped = {"queue_full": counted[tallies.PAYLOADS_CROWDED_OUT], "sink": counted[tallies.PAYLOADS_UNSENT]}
+    yield CounterMetricFamily("mlneuron_payload_log_sent", "Events that the payload log's sink took", value=sent)
+    yield labelled("mlneuron_payload_log_dropped", "Payloads lost, by where: queue_full, sink", "reason", dropped)
 
 
 def calls(counted: Sum) -> Iterator[Metric]:

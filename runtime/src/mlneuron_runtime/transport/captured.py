@@ -1,0 +1,91 @@
+"""Endpoints whose requests and answers go into the payload log."""
+
+import time
+from collections.abc import Sequence
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mlneuron_runtime import log
+from mlneuron_runtime.dataplane import DataPlane
+from mlneuron_runtime.payloads import LARGEST, Exchange, Payload, PayloadLog
+from mlneuron_runtime.transport.envelope import answer_error
+
+HEAD_LENGTH = b"inference-header-content-length"
+"""The JSON's length where binary tensors follow it."""
+
+LONGEST_NUMBER = 18
+
+
+class Captured:
+    """An ASGI endpoint. Errors are answered here, so that what the caller is told is what is logged."""
+
+    def __init__(self, endpoint: ASGIApp, payloads: PayloadLog, plane: DataPlane, protocol: str) -> None:
+        self.endpoint, self.payloads, self.plane, self.protocol = endpoint, payloads, plane, protocol
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.payloads.takes():
+            await self.endpoint(scope, receive, send)
+            return
+        capture = Capture(scope, receive, send)
+        started = time.time()
+        try:
+            await self.endpoint(scope, capture.receive, capture.send)
+        except Exception as error:
+            if capture.status:
+                raise
+            await answer_error(error, scope["path"], capture.send)
+        if capture.status:  # else the caller has left
+            self.payloads.offer(exchange(self.plane, self.protocol, started, capture))
+
+
+class Capture:
+    """What passes between the server and an endpoint."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self.request = Payload(head=head_of(scope["headers"]))
+        self.response = Payload()
+        self.status = 0
+        whole: bytes | None = scope.get("state", {}).get("body")
+        if whole is not None:
+            keep(self.request, whole)
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            keep(self.request, message.get("body", b""))
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.response.head = head_of(message["headers"])
+        else:
+            keep(self.response, message.get("body", b""))
+        await self._send(message)
+
+
+def keep(payload: Payload, chunk: bytes) -> None:
+    """Add to a body, unless it grows too large to be sent."""
+    payload.size += len(chunk)
+    if payload.size <= LARGEST:
+        payload.body = payload.body + chunk if payload.body else bytes(chunk)
+    else:
+        payload.body = b""
+
+
+def head_of(headers: Sequence[tuple[bytes, bytes]]) -> int | None:
+    for name, value in headers:
+        if name.lower() == HEAD_LENGTH and value.isdigit() and len(value) <= LONGEST_NUMBER:
+            return int(value)
+    return None
+
+
+def exchange(plane: DataPlane, protocol: str, started: float, capture: Capture) -> Exchange:
+    served = plane.served
+    return Exchange(
+        id=log.request_id.get() or "", time=started, protocol=protocol, model=plane.config.model.name,
+        version="" if served is None else served.version, request=capture.request, response=capture.response,
+        status=str(capture.status), failed=capture.status >= 400,
+        columns=None if served is None else served.model.signature.names,
+    )  # fmt: skip
