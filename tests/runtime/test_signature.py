@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mlneuron_runtime.errors import InvalidInput, TooManyRows
 from mlneuron_runtime.signature import MAX_ROWS, Matrix
-from mlneuron_runtime.signature.matrix import LARGEST
+from mlneuron_runtime.signature.values import LARGEST
 from mlneuron_runtime.tensors import Inputs, Tensor
 
 THREE = Matrix(3)
@@ -217,3 +217,41 @@ def test_tensors_that_do_not_fit_are_refused_with_the_shape_that_does(
 def test_too_many_rows_in_a_tensor_are_refused() -> None:
     with pytest.raises(TooManyRows):
         THREE.tensors([Tensor("x", np.ones((MAX_ROWS + 1, 3)))])
+
+
+GAPS = Matrix(3, ("a", "b", "c"), nullable=True)
+
+
+def test_null_is_a_missing_value_where_the_model_takes_them() -> None:
+    np.testing.assert_array_equal(GAPS.row([1, None, 3])[0], [[1, np.nan, 3]])
+    np.testing.assert_array_equal(GAPS.row({"c": 3, "b": 2, "a": None})[0], [[np.nan, 2, 3]])
+    rows = GAPS.rows([[1, None, 3], [1, "2", 3], [1, 2, 3]])
+    np.testing.assert_array_equal(rows.inputs[0], [[1, np.nan, 3], [1, 2, 3]])
+    np.testing.assert_array_equal(GAPS.rows([[None, 2, 3], [4, 5, None]]).inputs[0], [[np.nan, 2, 3], [4, 5, np.nan]])
+    assert rows.faults[1].message == "batch_features[1][1] is a string; send a number or null"
+    sent = np.array([[1, np.nan, 3]])
+    np.testing.assert_array_equal(GAPS.tensors([Tensor("x", sent)])[0], sent)
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "message"),
+    [
+        ({"a": 1, "b": None, "c": "x"}, "features.c", "features.c is a string; send a number or null"),
+        ([1, None, 1e39], "features[2]", "features[2] is out of range; send a finite number"),
+    ],
+)
+def test_beside_a_missing_value_a_bad_one_is_told(row: Any, field: str, message: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        GAPS.row(row)
+    assert refused.value.field == field
+    assert refused.value.message.startswith(message)
+
+
+def test_columns_of_whole_numbers_take_no_fractions() -> None:
+    whole = Matrix(2, whole=(1,))
+    assert whole.row([0.5, 3.0])[0].tolist() == [[0.5, 3.0]]
+    with pytest.raises(InvalidInput, match=r"features\[1\] is not whole; send a whole number"):
+        whole.row([0.5, 3.5])
+    assert list(whole.rows([[1, 2], [1, 2.5]]).faults) == [1]
+    with pytest.raises(InvalidInput, match=r"x\[0\]\[1\] is not whole; send a whole number"):
+        whole.tensors([Tensor("x", np.array([[1, 2.5]]))])

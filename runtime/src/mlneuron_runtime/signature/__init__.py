@@ -2,5 +2,7 @@
 
 from mlneuron_runtime.signature.base import MAX_ROWS, Rows, Signature
 from mlneuron_runtime.signature.matrix import Matrix
+from mlneuron_runtime.signature.table import Column, Table
+from mlneuron_runtime.signature.tensors import Tensors
 
-__all__ = ["MAX_ROWS", "Matrix", "Rows", "Signature"]
+__all__ = ["MAX_ROWS", "Column", "Matrix", "Rows", "Signature", "Table", "Tensors"]

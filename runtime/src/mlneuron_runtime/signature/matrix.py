@@ -1,32 +1,21 @@
-"""Rows of numbers: one (rows, features) matrix of float64, the signature of most models.
-
-A list of numbers becomes an array through `array.array`, whose C loop accepts numbers only (a string, null or
-nested list raises) and is as fast as `numpy.array`, which would turn `"1.5"` into 1.5 and null into NaN.
-"""
+"""Rows of numbers: one (rows, features) matrix of float64, the signature of most models."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, count
+from itertools import chain
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.signature.base import MAX_FEATURES, Rows, check_batch, check_rows, kind
+from mlneuron_runtime.signature.values import LARGEST, FloatArray, cast, complaint, refuse, within
 from mlneuron_runtime.tensors import Array, Inputs, Tensor, TensorSpec
-
-FloatArray = NDArray[np.float64]
 
 INPUT = "features"
 """The input's name in the protocol's metadata."""
-
-LARGEST = float(np.finfo(np.float32).max)
-"""Trees, xgboost and torch compute in 32-bit floats: a larger number would reach them as infinity."""
-
-BOUNDS = "send a finite number between -3.4e38 and 3.4e38 (a 32-bit float)"
 
 SHORT = 64
 """Up to so many numbers, Python's own min and max beat numpy's."""
@@ -37,14 +26,20 @@ class Matrix:
     """`features` numbers a row; None where the model does not say, and then any length is taken.
 
     Where the columns have `names`, a row may be an object by these names, and tensors may come one a column.
+    `nullable`: the model takes missing values, which are null in JSON and NaN in the matrix. `whole` are the places of
+    the columns that take whole numbers only. `input` and `datatype` are what the protocol's metadata tells.
     """
 
     features: int | None
     names: tuple[str, ...] | None = None
+    nullable: bool = False
+    whole: tuple[int, ...] = ()
+    input: str = INPUT
+    datatype: str = "FP64"
 
     @cached_property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        return (TensorSpec(INPUT, "FP64", (self.features,)),)
+        return (TensorSpec(self.input, self.datatype, (self.features,)),)
 
     def row(self, features: object, field: str = "features") -> Inputs:
         return (self._row(features, field).reshape(1, -1),)
@@ -70,9 +65,9 @@ class Matrix:
         return numbers if self.names is None else f"{numbers} or an object by the columns' names"
 
     def _row(self, features: object, field: str) -> FloatArray:
-        given = features
+        names = None
         if isinstance(features, dict) and self.names is not None:
-            features = self._in_order(features, field)
+            features, names = self._in_order(features, field), self.names
         if not isinstance(features, list):
             raise InvalidInput(field, f"{field} is {kind(features)}; send {self._wanted}", features)
         if not features or len(features) != (self.features or len(features)) or len(features) > MAX_FEATURES:
@@ -80,16 +75,41 @@ class Matrix:
         try:
             values = array("d", features)
         except (TypeError, OverflowError):
-            name_the_culprit(features, self._places(given, field))
-        if not in_range(values):
-            name_the_culprit(features, self._places(given, field))
-        return np.frombuffer(values)
+            values = self._with_gaps(features, field, names)
+        else:
+            if not in_range(values):
+                self._name_the_culprit(features, field, names)
+        found = np.frombuffer(values)
+        if self.whole and not self._are_whole(found):
+            self._name_the_culprit(features, field, names)
+        return found
 
-    def _places(self, given: object, field: str) -> Iterator[str]:
-        """What errors call the values of a row."""
-        if isinstance(given, dict):
-            return (f"{field}.{name}" for name in self.names or ())
-        return (f"{field}[{position}]" for position in count())
+    def _with_gaps(self, features: list[Any], field: str, names: Sequence[str] | None) -> "array[float]":
+        """A row with nulls, where the model takes missing values."""
+        if self.nullable:
+            try:
+                values = array("d", [np.nan if value is None else value for value in features])
+            except (TypeError, OverflowError):
+                pass
+            else:
+                if within(np.frombuffer(values), self.datatype, True).all():
+                    return values
+        self._name_the_culprit(features, field, names)
+
+    def _are_whole(self, values: FloatArray) -> bool:
+        """Whether the columns of whole numbers hold such; `values` is a row or rows of them."""
+        chosen = values[..., list(self.whole)]
+        return bool(((chosen == np.floor(chosen)) | np.isnan(chosen)).all())
+
+    def _name_the_culprit(self, features: list[Any], field: str, names: Sequence[str] | None) -> NoReturn:
+        """Raise for the first value that does not fit."""
+        for position, value in enumerate(features):
+            datatype = "INT64" if position in self.whole else "FP64"
+            wrong = complaint(value, datatype, self.nullable)
+            if wrong is not None:
+                place = f"{field}[{position}]" if names is None else f"{field}.{names[position]}"
+                raise InvalidInput(place, f"{place} {wrong}", value)
+        raise InvalidInput(field, f"{field} does not fit; send {self._wanted}")
 
     def _in_order(self, row: dict[str, object], field: str) -> list[object]:
         """The values of an object in the order of the columns."""
@@ -117,8 +137,20 @@ class Matrix:
         try:
             values = np.frombuffer(array("d", chain.from_iterable(rows))).reshape(-1, width)
         except (TypeError, OverflowError):
+            return self._all_with_gaps(rows, width) if self.nullable else None
+        return values if np.abs(values).max() <= LARGEST and self._whole_enough(values) else None
+
+    def _all_with_gaps(self, rows: list[list[float]], width: int) -> FloatArray | None:
+        """The whole batch, with NaN for null; None when any row is bad for another reason."""
+        filled = [np.nan if value is None else value for value in chain.from_iterable(rows)]
+        try:
+            values = np.frombuffer(array("d", filled)).reshape(-1, width)
+        except (TypeError, OverflowError):
             return None
-        return values if np.abs(values).max() <= LARGEST else None
+        return values if within(values, "FP64", True).all() and self._whole_enough(values) else None
+
+    def _whole_enough(self, values: FloatArray) -> bool:
+        return not self.whole or self._are_whole(values)
 
     def _one_by_one(self, batch: list[object], field: str) -> Rows:
         """The slow way, for a batch with a bad row: which rows are good, and what is wrong with the others.
@@ -133,7 +165,7 @@ class Matrix:
                 faults[position] = fault
             else:
                 good[position] = values
-                signature = Matrix(len(values), self.names)
+                signature = replace(signature, features=len(values))
         stacked = np.array(list(good.values())) if good else np.empty((0, self.features or 0))
         return Rows((stacked,), len(batch), list(good), faults)
 
@@ -147,7 +179,7 @@ class Matrix:
             wanted = f"[rows, {self.features or 'features'}]"
             raise InvalidInput(f"{name}.shape", f"{name} has the shape {list(values.shape)}; send {wanted}")
         check_rows(len(values), name)
-        return numbers(values, name)
+        return self._numbers(values, name)
 
     def _columns(self, given: Sequence[Tensor]) -> FloatArray:
         """Tensors of one column each, by their names."""
@@ -155,30 +187,36 @@ class Matrix:
         if self.names is None or len(columns) != len(given):
             names = ", ".join(tensor.name for tensor in given)
             raise InvalidInput("inputs", f"there are {len(given)} inputs ({names}); send one of shape [rows, features]")
-        ordered = [column(array, name) for array, name in zip(self._in_order(dict(columns), "inputs"), self.names)]  # type: ignore[arg-type]  # noqa: B905  # of arrays, as long as the names
+        arrays: list[Any] = self._in_order(dict(columns), "inputs")
+        ordered = [column(array, name, self.nullable) for array, name in zip(arrays, self.names, strict=True)]
         if len(set(map(len, ordered))) != 1:
             raise InvalidInput("inputs", "the inputs have different numbers of rows; send as many in each")
         check_rows(len(ordered[0]), "inputs")
-        return np.stack(ordered, axis=1)
+        return self._numbers(np.stack(ordered, axis=1), "inputs")
+
+    def _numbers(self, values: Array, name: str) -> FloatArray:
+        """(rows, features) as float64, if they are numbers that the model can take."""
+        found: FloatArray = cast(values, name, "FP64", self.nullable)
+        if self.whole and not self._are_whole(found):
+            fit = np.full(found.shape, True)
+            chosen = found[:, list(self.whole)]
+            fit[:, list(self.whole)] = (chosen == np.floor(chosen)) | np.isnan(chosen)
+            refuse(found, fit, name, "is not whole; send a whole number")
+        return found
 
 
-def column(values: Array, name: str) -> FloatArray:
+def column(values: Array, name: str, nullable: bool = False) -> FloatArray:
     """One column's numbers, of shape [rows] or [rows, 1]."""
-    if values.size != len(values) or values.ndim > 2 or values.size == 0:
+    flat = flattened(values, name)
+    numbers: FloatArray = cast(flat, name, "FP64", nullable)
+    return numbers
+
+
+def flattened(values: Array, name: str) -> Array:
+    """[rows] of a column that may have come as [rows, 1]; InvalidInput for any other shape, and for no rows."""
+    if values.ndim == 0 or values.size != len(values) or values.ndim > 2 or values.size == 0:
         raise InvalidInput(f"{name}.shape", f"{name} has the shape {list(values.shape)}; send [rows] or [rows, 1]")
-    return numbers(values.reshape(-1), name)
-
-
-def numbers(values: Array, name: str) -> FloatArray:
-    """As float64, if they are numbers that a model can take."""
-    if values.dtype == object:
-        raise InvalidInput(f"{name}.datatype", f"{name} is BYTES; send numbers, such as FP64")
-    converted = values.astype(np.float64, copy=False)
-    if converted.size and not np.abs(converted).max() <= LARGEST:
-        place = np.argwhere(~(np.abs(converted) <= LARGEST))[0]
-        where = f"{name}{''.join(f'[{index}]' for index in place)}"
-        raise InvalidInput(where, f"{where} is out of range; {BOUNDS}", float(converted[tuple(place)]))
-    return converted
+    return values.reshape(-1)
 
 
 def in_range(values: "array[float]") -> bool:
@@ -187,13 +225,3 @@ def in_range(values: "array[float]") -> bool:
         total = sum(values)  # not itself if one of them is not a number
         return total == total and max(values) <= LARGEST and min(values) >= -LARGEST
     return bool(np.abs(np.frombuffer(values)).max() <= LARGEST)
-
-
-def name_the_culprit(features: list[Any], places: Iterable[str]) -> NoReturn:
-    """Raise for the first value that is not a number a model can take."""
-    for value, place in zip(features, places, strict=False):
-        if not isinstance(value, bool | int | float):
-            raise InvalidInput(place, f"{place} is {kind(value)}; send a number", value)
-        if not abs(value) <= LARGEST:
-            raise InvalidInput(place, f"{place} is out of range; {BOUNDS}", value)
-    raise AssertionError("every value is a number in range")
