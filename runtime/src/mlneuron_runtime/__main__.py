@@ -13,6 +13,7 @@ from typing import NoReturn, get_args
 
 from mlneuron_runtime import cpus, log
 from mlneuron_runtime.failure import Fatal, report
+from mlneuron_runtime.options import Options
 from mlneuron_runtime.settings import (
     Config,
     Environment,
@@ -80,13 +81,13 @@ def serve(arguments: argparse.Namespace, variables: Environment, by_hand: bool, 
     limit_threads(threads)
     from mlneuron_runtime import server
 
-    options = server.Options(
+    options = Options(
         host=arguments.host or ("127.0.0.1" if by_hand else "0.0.0.0"),  # noqa: S104  # a pod serves its cluster
         port=arguments.port,
         metrics_port=arguments.metrics_port,
         threads=threads,
         image=variables.image,
-        greet=(lambda text: print(text, flush=True)) if by_hand else None,
+        greet=by_hand,
     )
     server.run(config, options, started_at)
 

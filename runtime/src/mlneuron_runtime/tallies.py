@@ -30,8 +30,8 @@ REASONS = (
 """The classes of errors, a bounded set."""
 
 PRESENT = ("in_flight", "queue_depth", "ready", "connections", "pulse", "call", "pid")
-"""What is, rather than has been: nothing of it outlives a process. `pulse` is when the event loop last had its turn once
-the model was loaded, and `call` which batch is at the model, both in seconds of some clock, 0: neither.
+"""What is, rather than has been: nothing of it outlives a process. `pulse` is when the event loop last had its turn,
+once the model is loaded, and `call` since when a batch is at the model, both in seconds of some clock, 0: neither.
 """
 
 PAYLOADS = ("payloads_sent", "payloads_unsent", "payloads_crowded_out")
@@ -71,7 +71,7 @@ class Tallies:
     __slots__ = ("cells",)
 
     def __init__(self, memory: memoryview | None = None) -> None:
-        self.cells = memoryview(bytearray(BYTES)).cast("d") if memory is None else memory.cast("d")
+        self.cells: memoryview[float] = (memoryview(bytearray(BYTES)) if memory is None else memory).cast("d")
 
     def answered(self, seconds: float) -> None:
         """The time of one request that reached the model, queueing included."""
@@ -101,8 +101,8 @@ class Sum:
 
     def __init__(self, tallies: Iterable[Tallies]) -> None:
         read = [one.cells.tolist() for one in tallies]
-        self._cells = [sum(cells) for cells in zip(*(cells[:_RECENT] for cells in read), strict=True)]
-        self._recent = [seconds for cells in read for seconds in cells[_RECENT:][: int(cells[TIMED])]]
+        self._cells: list[float] = [sum(cells) for cells in zip(*(cells[:_RECENT] for cells in read), strict=True)]
+        self._recent: list[float] = [seconds for cells in read for seconds in cells[_RECENT:][: int(cells[TIMED])]]
 
     def __getitem__(self, cell: int) -> float:
         return self._cells[cell]
