@@ -1,13 +1,16 @@
 """Whether every row gets its own answer: distinct rows from many connections at once, each compared with the model."""
 
+# gRPC and what is generated for it have no types.
+# mypy: disable-error-code="import-untyped"
+
 import http.client
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 import numpy as np
-from tritonclient.grpc import service_pb2, service_pb2_grpc  # type: ignore[import-untyped]
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from bench.serving.models import Model
 from bench.serving.protocols import Protocol, Rows
@@ -21,6 +24,11 @@ Ask = Callable[[Rows], list[float]]
 
 ERRORS = (OSError, ValueError, LookupError, http.client.HTTPException, grpc.RpcError)
 """What a question may raise."""
+
+
+def told(error: Exception) -> str:
+    """An error in one line."""
+    return str(error.details() if isinstance(error, grpc.RpcError) else error)[:300]
 
 
 def wrong_answers(model: Model, connect: Callable[[], Ask]) -> int:

@@ -143,7 +143,7 @@ class Conversation(contextlib.ExitStack):
             with self.once() as ask:
                 answered = ask(self.model.inputs[:1])
         except correctness.ERRORS as error:
-            self.last = str(error)[:300]
+            self.last = correctness.told(error)
             return False
         self.last = f"it answered {answered}"
         return answered == [self.model.answers[0, 0]] or self.constant
