@@ -29,6 +29,7 @@ class InlineModel:
     answer: Callable[[Inputs], Prediction]
     signature: Signature
     type: str = "sklearn_summing"
+    steady: bool = True
     details: Mapping[str, object] = field(default_factory=lambda: {"classes": ["no", "yes"]})
 
     def predict(self, inputs: Inputs) -> Prediction:

@@ -66,7 +66,7 @@ def load(source: ModelSource, image: str, threads: int) -> Served:
     model = deserialise(source, image, threads)
     loaded = time.perf_counter()
     answer = warm_up(model)
-    cost = None if answer is None else measured(model)
+    cost = measured(model) if answer is not None and model.steady else None
     log.info(
         "model loaded",
         model=source.name, framework=source.framework, type=model.type, sha256=digest, uri=public(source.uri),

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlneuron_runtime.signature import Signature
+from mlneuron_runtime.signature import Declared, Signature
 from mlneuron_runtime.tensors import Array, Inputs, TensorSpec, datatype_of
 
 PREDICTION = "prediction"
@@ -62,4 +63,43 @@ class Model(Protocol):
         """What `/models` tells besides: classes, device, objective; JSON values only."""
         ...
 
+    @property
+    def steady(self) -> bool:
+        """Whether a call takes as long for one row as for another, so that the cost of one tells that of all. A user's
+        own code may wait for anything, and is never run in the event loop.
+        """
+        ...
+
     def predict(self, inputs: Inputs) -> Prediction: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something about a model that serves: a reason in one word, and what it means for the user."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What a loader is given: the file or folder, the image that messages name, how many threads the library may use,
+    and the inputs that the manifest declares.
+    """
+
+    path: Path
+    image: str
+    threads: int = 1
+    declared: Declared = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a loader makes of an artifact. `framework` is the one that the artifact is of, `engine` the library that
+    computes; None where they are what the manifest says.
+    """
+
+    model: Model
+    warnings: tuple[Warned, ...] = ()
+    framework: str | None = None
+    engine: str | None = None

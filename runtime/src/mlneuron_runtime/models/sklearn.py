@@ -45,6 +45,7 @@ class SklearnModel:
         self.estimator = estimator
         self.signature = signature_of(estimator)
         self.type = f"sklearn_{snake(type(final_step(estimator)).__name__)}"
+        self.steady = all(is_shipped(step) and not hasattr(step, "func") for step in steps_of(estimator))
         self._predict = predictor(estimator)
 
     @property
@@ -167,6 +168,13 @@ def final_step(estimator: Any) -> Any:
             estimator = estimator.best_estimator_
         else:
             return estimator
+
+
+def steps_of(estimator: Any) -> list[Any]:
+    """The estimators that a prediction goes through: a pipeline's, those of a fitted search, or itself alone."""
+    held = getattr(estimator, "best_estimator_", estimator)
+    steps = [step for _, step in getattr(held, "steps", ())] or [held]
+    return [step for step in steps if step not in (None, "passthrough")]
 
 
 def is_shipped(estimator: Any) -> bool:

@@ -52,6 +52,7 @@ class TorchModel:
         device: Any, dtype: Any, fixed_batch: int | None = None,
     ) -> None:  # fmt: skip
         self.signature = Matrix(features)
+        self.steady = True
         self.type = kind
         self._torch, self._module, self._note = torch, module, note
         self._device, self._dtype, self._fixed_batch = device, dtype, fixed_batch

@@ -25,6 +25,8 @@ from mlneuron_runtime.tensors import Inputs
 class BoosterModel:
     """A native booster behind the Model protocol."""
 
+    steady = True
+
     def __init__(self, booster: Any, dmatrix: Callable[[FloatArray], Any]) -> None:
         self.booster = booster
         learner = json.loads(booster.save_config())["learner"]
