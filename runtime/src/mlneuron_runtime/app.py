@@ -28,7 +28,7 @@ def serving_app(plane: DataPlane, around: Around | None = None) -> Starlette:
     hot = within.each(guide, "guide") | within.each(v1.hot(plane), "v1") | within.each(v2.hot(plane), "v2")
     others = within.each(v1.predictions(plane), "v1")
     predictions = [Route(path, endpoint, methods=["POST"]) for path, endpoint in (hot | others).items()]
-    of_v2 = v2_metadata.routes(plane, within(v2.Infer(plane), "v2"))
+    of_v2 = v2_metadata.routes(plane, within(v2.Infer(plane), "v2", "/v2/models/{name}/infer"))
     return _app(plane, [*predictions, *v1.metadata(plane), *of_v2, *management.routes(plane)], hot)
 
 

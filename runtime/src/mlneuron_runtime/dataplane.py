@@ -132,13 +132,15 @@ def failed(outcome: Failure) -> ModelFailed:
 class DataPlane:
     """The model with its queue, and what is known of both. Lives on one event loop.
 
-    `alone` says whether no other request is being worked on; a transport's server may know.
+    `alone` says whether no other request is being worked on; a transport's server may know. `requests` is the kind of
+    request where it is not the usual one.
     """
 
     config: Config
     telemetry: Telemetry = field(default_factory=Telemetry)
     clock: Callable[[], float] = time.perf_counter
     alone: Callable[[], bool] = lambda: False
+    requests: "type[Request] | None" = None
     draining: bool = False
     in_flight: int = 0
     last_seen: float = 0.0
@@ -202,7 +204,7 @@ class DataPlane:
         """Around everything that one prediction request does, from its first byte: counts it by what came of
         it. `protocol` is one of `tallies.PROTOCOL`.
         """
-        return Request(self, protocol)
+        return (self.requests or Request)(self, protocol)
 
     def named(self, version: object) -> Served:
         """The served model, if that is what the caller names."""

@@ -1,7 +1,8 @@
 """JSON lines on one stream: the runtime's events by structlog, and what libraries log or warn, in the same
 shape.
 
-`request_id` is set by the transport that took the request and appears in every event told on its behalf.
+`request_id` is set by the transport that took the request, `trace_id` where it is traced; both appear in every event
+told on its behalf.
 Features, values and URIs with credentials are never logged.
 """
 
@@ -16,6 +17,7 @@ import orjson
 import structlog
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
 Event = MutableMapping[str, Any]
 
@@ -27,7 +29,7 @@ def configure(level: str, stream: TextIO = sys.stdout) -> None:
     threshold = LEVELS.get(level, logging.INFO)
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
-        _add_request_id,
+        _add_ids,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
@@ -59,10 +61,11 @@ def _adopt_standard_library(shared: list[structlog.typing.Processor], threshold:
     warnings.simplefilter("default")
 
 
-def _add_request_id(_logger: Any, _method: str, event: Event) -> Event:
-    current = request_id.get()
-    if current is not None:
-        event.setdefault("request_id", current)
+def _add_ids(_logger: Any, _method: str, event: Event) -> Event:
+    for variable in (request_id, trace_id):
+        current = variable.get()
+        if current is not None:
+            event.setdefault(variable.name, current)
     return event
 
 

@@ -130,6 +130,24 @@ def environment(variables: Mapping[str, str] = os.environ) -> Environment:
     )
 
 
+Exporter = Literal["otlp", "console"]
+
+
+def traces(variables: Mapping[str, str] = os.environ) -> Exporter | None:
+    """Where OpenTelemetry's standard variables want traces sent; None where they do not. What else they say (endpoint,
+    sampler, headers) its SDK reads itself.
+    """
+    if variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return None
+    exporter = variables.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    if exporter == "console":
+        return "console"
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if exporter == "otlp" or (not exporter and any(variables.get(name) for name in endpoints)):
+        return "otlp"
+    return None
+
+
 def limit_threads(cpus: int, variables: MutableMapping[str, str] = os.environ) -> None:
     """Tell OpenMP and BLAS how many CPUs the container may use, unless the manifest already does.
 

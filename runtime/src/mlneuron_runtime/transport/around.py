@@ -5,14 +5,19 @@ is not there at all: an endpoint with nothing around it is handed back as it cam
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
+from mlneuron_runtime import settings
 from mlneuron_runtime.dataplane import DataPlane
-from mlneuron_runtime.payloads import PayloadLog
+from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.transport.auth import Guarded, Tokens
-from mlneuron_runtime.transport.captured import Captured
+
+if TYPE_CHECKING:
+    from mlneuron_runtime.payloads import PayloadLog
+    from mlneuron_runtime.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +26,64 @@ class Around:
 
     plane: DataPlane
     tokens: Tokens | None = None
-    payloads: PayloadLog | None = None
+    payloads: "PayloadLog | None" = None
+    tracing: "Tracing | None" = None
 
     @classmethod
     def of(cls, plane: DataPlane) -> "Around":
-        """As `serving` says."""
-        serving, neuron = plane.config.serving, plane.config.neuron
-        wanted = serving.payload_log
+        """As `serving` and the environment say."""
+        path, exporter = plane.config.serving.token_file, settings.traces()
         return cls(
             plane,
-            tokens=None if serving.token_file is None else Tokens(Path(serving.token_file)),
-            payloads=None if wanted is None else PayloadLog(wanted, neuron, plane.telemetry.tallies),
+            tokens=None if path is None else Tokens(Path(path)),
+            payloads=payload_log(plane),
+            tracing=None if exporter is None else tracing(plane, exporter),
         )
 
-    def __call__(self, endpoint: ASGIApp, protocol: str) -> ASGIApp:
+    def __call__(self, endpoint: ASGIApp, protocol: str, path: str) -> ASGIApp:
         """The endpoint with everything around it; `protocol` is one of `tallies.PROTOCOLS`. What a caller without a
         token sends is not worth logging.
         """
         if self.payloads is not None:
-            endpoint = Captured(endpoint, self.payloads, self.plane, protocol)
+            from mlneuron_runtime.transport.captured import Captured
+
+            endpoint = Captured(endpoint, self.payloads, self.plane, protocol, self.passed_on)
         if self.tokens is not None:
             endpoint = Guarded(endpoint, self.tokens, self.plane, PROTOCOL[protocol])
+        if self.tracing is not None:
+            from mlneuron_runtime.transport.traced import Traced
+
+            endpoint = Traced(endpoint, self.tracing, self.plane, protocol, path)
         return endpoint
 
     def each(self, endpoints: Mapping[str, ASGIApp], protocol: str) -> dict[str, ASGIApp]:
         """The same for several, by their paths."""
-        return {path: self(endpoint, protocol) for path, endpoint in endpoints.items()}
+        return {path: self(endpoint, protocol, path) for path, endpoint in endpoints.items()}
+
+    def passed_on(self) -> Mapping[str, str]:
+        """The headers by which whoever is called on behalf of the present request joins its trace."""
+        return {} if self.tracing is None else self.tracing.passed_on()
+
+
+def payload_log(plane: DataPlane) -> "PayloadLog | None":
+    wanted = plane.config.serving.payload_log
+    if wanted is None:
+        return None
+    from mlneuron_runtime.payloads import PayloadLog
+
+    return PayloadLog(wanted, plane.config.neuron, plane.telemetry.tallies)
+
+
+def tracing(plane: DataPlane, exporter: settings.Exporter) -> "Tracing":
+    """The process's spans, or Fatal where OpenTelemetry is not installed."""
+    try:
+        from mlneuron_runtime.tracing import Tracing, traced
+    except ImportError as error:
+        raise Fatal(
+            Reason.CONFIG_INVALID,
+            f"OTEL_* variables ask for traces, and {error.name} is not installed; install mlneuron-runtime[models], or "
+            "set OTEL_SDK_DISABLED=true",
+        ) from error
+    spans = Tracing.into(exporter, plane.config)
+    traced(plane, spans)
+    return spans

@@ -1,7 +1,7 @@
 """Endpoints whose requests and answers go into the payload log."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -9,6 +9,7 @@ from mlneuron_runtime import log
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.payloads import LARGEST, Exchange, Payload, PayloadLog
 from mlneuron_runtime.transport.envelope import answer_error
+from mlneuron_runtime.transport.wire import BODY
 
 HEAD_LENGTH = b"inference-header-content-length"
 """The JSON's length where binary tensors follow it."""
@@ -16,11 +17,18 @@ HEAD_LENGTH = b"inference-header-content-length"
 LONGEST_NUMBER = 18
 
 
+PassedOn = Callable[[], Mapping[str, str]]
+"""The headers that tell of the present trace; none where there is none."""
+
+
 class Captured:
     """An ASGI endpoint. Errors are answered here, so that what the caller is told is what is logged."""
 
-    def __init__(self, endpoint: ASGIApp, payloads: PayloadLog, plane: DataPlane, protocol: str) -> None:
+    def __init__(
+        self, endpoint: ASGIApp, payloads: PayloadLog, plane: DataPlane, protocol: str, passed_on: PassedOn
+    ) -> None:
         self.endpoint, self.payloads, self.plane, self.protocol = endpoint, payloads, plane, protocol
+        self.passed_on = passed_on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self.payloads.takes():
@@ -35,7 +43,8 @@ class Captured:
                 raise
             await answer_error(error, scope["path"], capture.send)
         if capture.status:  # else the caller has left
-            self.payloads.offer(exchange(self.plane, self.protocol, started, capture))
+            trace = self.passed_on().get("traceparent")
+            self.payloads.offer(exchange(self.plane, self.protocol, started, capture, trace))
 
 
 class Capture:
@@ -46,7 +55,7 @@ class Capture:
         self.request = Payload(head=head_of(scope["headers"]))
         self.response = Payload()
         self.status = 0
-        whole: bytes | None = scope.get("state", {}).get("body")
+        whole: bytes | None = scope.get("state", {}).get(BODY)
         if whole is not None:
             keep(self.request, whole)
 
@@ -81,11 +90,12 @@ def head_of(headers: Sequence[tuple[bytes, bytes]]) -> int | None:
     return None
 
 
-def exchange(plane: DataPlane, protocol: str, started: float, capture: Capture) -> Exchange:
+def exchange(plane: DataPlane, protocol: str, started: float, capture: Capture, trace: str | None) -> Exchange:
     served = plane.served
     return Exchange(
         id=log.request_id.get() or "", time=started, protocol=protocol, model=plane.config.model.name,
         version="" if served is None else served.version, request=capture.request, response=capture.response,
         status=str(capture.status), failed=capture.status >= 400,
         columns=None if served is None else served.model.signature.names,
+        traceparent=trace,
     )  # fmt: skip
