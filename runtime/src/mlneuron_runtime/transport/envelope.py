@@ -85,16 +85,22 @@ async def answer_error(error: Exception, path: str, send: Send) -> None:
     """Tell the log what happened and the caller what to do."""
     if isinstance(error, Disconnected):
         return
+    error = logged(error)
+    shape = shape_of(path)
+    await send_json(send, shape.status(error), shape.body(error), EXTRA_HEADERS.get(type(error), ()))
+
+
+def logged(error: Exception) -> RequestError:
+    """What the caller may know of an error, once the log knows the rest."""
     if not isinstance(error, RequestError):
         logger.error("unexpected error", exc_info=error)
-        error = ModelFailed("server", "the server failed on this request; its log has the cause")
-    elif isinstance(error, ModelFailed):
+        return ModelFailed("server", "the server failed on this request; its log has the cause")
+    if isinstance(error, ModelFailed):
         logger.error("model raised", exc_info=error.__cause__)
     else:
         tell = logger.info if error.client_fault else logger.warning
         tell("request refused", reason=error.reason, field=error.field)
-    shape = shape_of(path)
-    await send_json(send, shape.status(error), shape.body(error), EXTRA_HEADERS.get(type(error), ()))
+    return error
 
 
 async def no_route(request: Request, error: Exception) -> Response:

@@ -57,12 +57,15 @@ class Told:
     outputs: Mapping[str, Array] = field(default_factory=dict)
 
 
-async def infer(request: Request, served: Served, asked: Asked) -> Told:
-    """What the model makes of what is asked; raises RequestError."""
+async def infer(request: Request, served: Served, asked: Asked, left: float | None = None) -> Told:
+    """What the model makes of what is asked; raises RequestError. `left` are the seconds that the caller waits, where
+    its transport tells.
+    """
     if asked.outputs and served.outputs:
         check_known(asked.outputs, [spec.name for spec in served.outputs])
     inputs = served.model.signature.tensors(asked.tensors)
-    answer = await request.infer(served, inputs, asked.timeout)
+    timeout = asked.timeout if left is None else left if asked.timeout is None else min(left, asked.timeout)
+    answer = await request.infer(served, inputs, timeout)
     outputs: Mapping[str, Array] = answer.tensors()
     if asked.outputs:
         check_known(asked.outputs, outputs)

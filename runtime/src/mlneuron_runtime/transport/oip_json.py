@@ -154,7 +154,11 @@ def dense(data: object, datatype: str, shape: list[int], place: str) -> Array:
         raise InvalidInput(
             place, f"{place} has {len(data)} values; the shape {shape} takes {math.prod(shape)}, send as many"
         )
-    values = texts_of(flat, place) if datatype == "BYTES" else numbers_of(flat, datatype, place)
+    if datatype == "BYTES":
+        return texts_of(flat, place).reshape(shape)
+    values = numbers_of(flat, datatype, place)
+    if datatype in NARROW and not np.isfinite(values).all():
+        name_the_culprit(flat, datatype, place)
     return values.reshape(shape)
 
 
@@ -184,8 +188,8 @@ def texts_of(flat: list[Any], place: str) -> Array:
 
 
 def numbers_of(flat: list[Any], datatype: str, place: str) -> Array:
-    """Numbers of the datatype, which refuses what it cannot hold; a large one of FP64 is refused by the model's
-    signature.
+    """Numbers of the datatype, or InvalidInput for one that is none; too large a number is infinite in a datatype that
+    rounds.
     """
     try:
         values = array(CODES[datatype], flat)
@@ -197,12 +201,8 @@ def numbers_of(flat: list[Any], datatype: str, place: str) -> Array:
         return np.frombuffer(values, np.bool_)
     if datatype == "FP16":
         with np.errstate(over="ignore"):
-            result: Array = np.frombuffer(values).astype(np.float16)
-    else:
-        result = np.frombuffer(values, DTYPES[datatype])
-    if datatype in NARROW and not np.isfinite(result).all():
-        name_the_culprit(flat, datatype, place)
-    return result
+            return np.frombuffer(values).astype(np.float16)
+    return np.frombuffer(values, DTYPES[datatype])
 
 
 def name_the_culprit(flat: Sequence[Any], datatype: str, place: str) -> NoReturn:

@@ -1,0 +1,124 @@
+"""gRPC's messages of the Open Inference Protocol, to and from what REST decodes and encodes too. Pure.
+
+A tensor's data is in the typed contents of its input, or all inputs' bytes are in `raw_input_contents`. The answer has
+the form of the request; FP16, for which there are no typed contents, is always bytes.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from mlneuron_runtime.errors import InvalidInput
+from mlneuron_runtime.tensors import Array, Tensor, datatype_of
+from mlneuron_runtime.transport.binary import array_of, bytes_of, objects, strings, text
+from mlneuron_runtime.transport.grpc.inference_pb2 import (
+    InferTensorContents,
+    ModelInferRequest,
+    ModelInferResponse,
+)
+from mlneuron_runtime.transport.oip import (
+    Asked,
+    Told,
+    Wanted,
+    check_datatype,
+    check_parameters,
+    check_shape,
+    timeout_of,
+)
+from mlneuron_runtime.transport.oip_json import numbers_of
+
+FIELDS: Mapping[str, str] = {
+    "BOOL": "bool_contents", "INT8": "int_contents", "INT16": "int_contents", "INT32": "int_contents",
+    "INT64": "int64_contents", "UINT8": "uint_contents", "UINT16": "uint_contents", "UINT32": "uint_contents",
+    "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
+}  # fmt: skip
+"""Where a datatype's values are."""
+
+
+def asked(message: ModelInferRequest) -> Asked:
+    """What a request asks, or InvalidInput."""
+    parameters = {name: value_of(parameter) for name, parameter in message.parameters.items()}
+    return Asked(tensors(message), wanted(message), message.id, timeout_of(parameters) if parameters else None)
+
+
+def value_of(parameter: Any) -> bool | int | float | str | None:
+    """Whichever a parameter holds."""
+    choice = parameter.WhichOneof("parameter_choice")
+    return None if choice is None else getattr(parameter, choice)
+
+
+def tensors(message: ModelInferRequest) -> list[Tensor]:
+    """The inputs."""
+    inputs, raw = message.inputs, message.raw_input_contents
+    if not inputs:
+        raise InvalidInput("inputs", "inputs is empty; send a tensor, such as one of the shape [rows, features]")
+    if raw and len(raw) != len(inputs):
+        told = f"raw_input_contents has {len(raw)} entries for {len(inputs)} inputs; send one for each, or none"
+        raise InvalidInput("raw_input_contents", told)
+    found = []
+    for position, given in enumerate(inputs):
+        place = f"inputs[{position}]"
+        datatype = check_datatype(given.datatype, place)
+        shape = check_shape(list(given.shape), place)
+        if given.parameters:
+            check_parameters(given.parameters, place)
+        if raw and given.HasField("contents"):
+            raise InvalidInput(f"{place}.contents", f"{place} has contents and raw_input_contents; send one of them")
+        if raw:
+            values = array_of(raw[position], datatype, shape, f"raw_input_contents[{position}]")
+        else:
+            values = typed(given.contents, datatype, shape, place)
+        found.append(Tensor(given.name, values))
+    return found
+
+
+def typed(contents: InferTensorContents, datatype: str, shape: list[int], place: str) -> Array:
+    """The tensor in an input's contents."""
+    field = FIELDS.get(datatype)
+    if field is None:
+        raise InvalidInput(
+            f"{place}.contents", f"{place} is {datatype}, which has no contents; send raw_input_contents"
+        )
+    values = getattr(contents, field)[:]
+    place = f"{place}.contents.{field}"
+    if len(values) != math.prod(shape):
+        told = (
+            f"{place} has {len(values)} values; {datatype} of the shape {shape} takes {math.prod(shape)}, send as many"
+        )
+        raise InvalidInput(place, told)
+    if datatype == "BYTES":
+        array = objects([text(value, f"{place}[{position}]") for position, value in enumerate(values)])
+    else:
+        array = numbers_of(values, datatype, place)
+    return array.reshape(shape)
+
+
+def wanted(message: ModelInferRequest) -> list[Wanted]:
+    """The outputs that are asked for."""
+    for position, output in enumerate(message.outputs):
+        check_parameters(output.parameters, f"outputs[{position}]")
+    return [Wanted(output.name) for output in message.outputs]
+
+
+def answer(told: Told, raw: bool) -> bytes:
+    """The ModelInferResponse, as bytes where `raw` says so or where it must."""
+    served = told.served
+    message = ModelInferResponse(model_name=served.name, model_version=served.version, id=told.id)
+    raw = raw or any(datatype_of(values) not in FIELDS for values in told.outputs.values())
+    for name, values in told.outputs.items():
+        datatype = datatype_of(values)
+        output = message.outputs.add(name=name, datatype=datatype, shape=values.shape)
+        if raw:
+            message.raw_output_contents.append(bytes_of(values))
+        else:
+            getattr(output.contents, FIELDS[datatype]).extend(listed(values, datatype))
+    encoded: bytes = message.SerializeToString()
+    return encoded
+
+
+def listed(values: Array, datatype: str) -> list[Any]:
+    """A tensor's values as its contents take them."""
+    if datatype == "BYTES":
+        return [element.encode(errors="replace") for element in strings(values)]
+    flat: list[Any] = values.ravel().tolist()
+    return flat
