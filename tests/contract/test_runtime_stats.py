@@ -38,7 +38,9 @@ def stats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     http, metrics = free_ports(2)
     runtime = [str(Path(sys.executable).with_name("mlneuron-runtime")), "serve", str(model)]
     process = subprocess.Popen(
-        [*runtime, "--port", str(http), "--metrics-port", str(metrics)], env=os.environ, stdout=subprocess.DEVNULL
+        [*runtime, "--port", str(http), "--metrics-port", str(metrics), "--grpc-port", "0"],
+        env=os.environ,
+        stdout=subprocess.DEVNULL,
     )
     try:
         wait_until_ready(f"http://127.0.0.1:{http}/readyz", process)

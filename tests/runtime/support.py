@@ -15,6 +15,8 @@ from typing import Any
 DEADLINE = 60.0
 HERE = Path(__file__).parent
 
+ANY_PORTS = ("--port", "0", "--metrics-port", "0", "--grpc-port", "0")
+
 JSON_HEADERS = {"content-type": "application/json"}
 
 
@@ -95,6 +97,7 @@ class Process:
     events: list[dict[str, Any]] = field(default_factory=list)
     port: int = 0
     metrics_port: int = 0
+    grpc_port: int = 0
 
     @property
     def url(self) -> str:
@@ -162,10 +165,11 @@ def serving(folder: Path, config: dict[str, Any], **variables: str) -> Iterator[
     """A server that is ready, from the operator's kind of config."""
     path = folder / "config.json"
     path.write_text(json.dumps(config))
-    arguments = ("serve", "--config", str(path), "--host", "127.0.0.1", "--port", "0", "--metrics-port", "0")
+    arguments = ("serve", "--config", str(path), "--host", "127.0.0.1", *ANY_PORTS)
     with runtime(folder, *arguments, **variables) as process:
         listening = process.wait_for("listening")
         process.port, process.metrics_port = listening["port"], listening["metrics_port"]
+        process.grpc_port = listening["grpc_port"]
         process.wait_for("ready")
         yield process
 

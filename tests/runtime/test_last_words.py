@@ -12,7 +12,7 @@ import joblib
 import pytest
 
 from tests.runtime.sources.artifacts import Artifacts, artifacts
-from tests.runtime.support import DEADLINE, HERE, config_for, runtime
+from tests.runtime.support import ANY_PORTS, DEADLINE, HERE, config_for, runtime
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ SERVE: list[tuple[Callable[[Path], dict[str, Any]], str, str]] = [
 def last_words(folder: Path, command: str, config: dict[str, Any]) -> dict[str, str]:
     """What a run leaves in its termination log."""
     (folder / "config.json").write_text(json.dumps(config))
-    ports = ("--host", "127.0.0.1", "--port", "0", "--metrics-port", "0") if command == "serve" else ()
+    ports = ("--host", "127.0.0.1", *ANY_PORTS) if command == "serve" else ()
     with runtime(folder, command, "--config", str(folder / "config.json"), *ports) as process:
         assert process.finish() == 78
     assert process.events[-1]["event"] == "giving up"

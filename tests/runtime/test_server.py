@@ -16,7 +16,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from tests.runtime.support import DEADLINE, HERE, Process, config_for, runtime, serving, until_asked
+from tests.runtime.support import ANY_PORTS, DEADLINE, HERE, Process, config_for, runtime, serving, until_asked
 
 BLOCK, POISON = -42.0, -13.0
 
@@ -289,14 +289,14 @@ async def test_a_model_that_hangs_does_not_hold_the_drain_beyond_its_bound(
 
 def test_a_stop_while_loading_does_not_wait_for_the_load(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "model.joblib")  # reading it blocks until somebody writes
-    with runtime(tmp_path, "serve", str(tmp_path / "model.joblib"), "--port", "0", "--metrics-port", "0") as process:
+    with runtime(tmp_path, "serve", str(tmp_path / "model.joblib"), *ANY_PORTS) as process:
         process.wait_for("listening")
         process.process.send_signal(signal.SIGTERM)
         assert process.finish() == 0
 
 
 def test_a_model_file_is_served_by_hand_with_a_line_to_try(iris: Path, tmp_path: Path) -> None:
-    with runtime(tmp_path, "serve", str(iris), "--port", "0", "--metrics-port", "0") as process:
+    with runtime(tmp_path, "serve", str(iris), *ANY_PORTS) as process:
         assert process.process.stdout is not None
         greeting = next(line for line in process.process.stdout if not line.startswith("{"))
         assert greeting.startswith("iris ")
@@ -312,7 +312,7 @@ def test_a_port_that_is_taken_is_told(iris: Path, tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        with runtime(tmp_path, "serve", str(iris), "--port", port, "--metrics-port", "0") as process:
+        with runtime(tmp_path, "serve", str(iris), *ANY_PORTS, "--port", port) as process:
             assert process.finish() == 78
         assert process.last_words["reason"] == "ConfigInvalid"
         assert f"port {port} on 127.0.0.1 cannot be used" in process.last_words["message"]

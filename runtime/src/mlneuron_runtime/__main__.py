@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--framework", choices=get_args(Framework), help="for PATH; default: by its extension")
     serve.add_argument("--host", help="default 127.0.0.1 for PATH, else 0.0.0.0")
     serve.add_argument("--port", type=int, default=8080, help="predictions and probes (default 8080, 0: any)")
+    serve.add_argument("--grpc-port", type=int, default=8081, help="where serving.grpc is on (default 8081, 0: any)")
     serve.add_argument("--metrics-port", type=int, default=9090, help="/metrics and /stats (default 9090, 0: any)")
     fetch = chosen.add_parser("fetch", help="download the model that a config names")
     fetch.add_argument("--config", type=Path, default=CONFIG, help=f"the operator's config.json (default {CONFIG})")
@@ -85,6 +86,7 @@ def serve(arguments: argparse.Namespace, variables: Environment, by_hand: bool, 
         host=arguments.host or ("127.0.0.1" if by_hand else "0.0.0.0"),  # noqa: S104  # a pod serves its cluster
         port=arguments.port,
         metrics_port=arguments.metrics_port,
+        grpc_port=arguments.grpc_port,
         threads=threads,
         image=variables.image,
         greet=by_hand,

@@ -11,6 +11,7 @@ class Options(msgspec.Struct, frozen=True):
     host: str
     port: int
     metrics_port: int
+    grpc_port: int
     threads: int
     image: str
     greet: bool = False

@@ -1,6 +1,6 @@
 """One process's life: listen, load, serve, drain, leave.
 
-Both ports listen before the model is loaded, so that /livez answers and /readyz says no. SIGTERM makes
+All ports listen before the model is loaded, so that /livez answers and /readyz says no. SIGTERM makes
 /readyz say no at once, while requests are served on with `Connection: close`, since the cluster goes on
 sending some until every node has heard; when none has come for QUIET_SECONDS, or `drainSeconds` run short,
 the port closes, what is in flight is answered, and the process ends. A second signal ends it at once.
@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 import uvloop
@@ -30,7 +30,11 @@ from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.loading import Served
 from mlneuron_runtime.options import Options
 from mlneuron_runtime.settings import Config
+from mlneuron_runtime.transport.around import Around
 from mlneuron_runtime.transport.connections import Listening, Server, bounds_of
+
+if TYPE_CHECKING:
+    from mlneuron_runtime.transport.grpc.server import GrpcServer
 
 log = structlog.get_logger()
 
@@ -53,9 +57,12 @@ async def _serve(
     plane = DataPlane(config)
     stop = Stop.on_signals()
     bounds = bounds_of(config.serving, plane.telemetry.refused)
-    servers = [Server(Listening(app, bounds)) for app in (serving_app(plane), telemetry_app(plane, started_at))]
+    around = Around.of(plane)
+    servers = [Server(Listening(app, bounds)) for app in (serving_app(plane, around), telemetry_app(plane, started_at))]
     plane.alone = lambda: len(servers[0].server_state.tasks) == 1
-    log.info("listening", port=sockets[0].getsockname()[1], metrics_port=sockets[1].getsockname()[1])
+    grpc = await start_grpc(plane, around, options) if config.serving.grpc else None
+    ports = [listener.getsockname()[1] for listener in sockets]
+    log.info("listening", port=ports[0], metrics_port=ports[1], grpc_port=None if grpc is None else grpc.port)
     running = [
         asyncio.create_task(server.serve(sockets=[listener])) for server, listener in zip(servers, sockets, strict=True)
     ]
@@ -63,15 +70,23 @@ async def _serve(
     load = in_thread(lambda: loading.load(config.model, options.image, options.threads))
     waited: list[asyncio.Future[Any]] = [asked, load, *running]
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    left = 0.0
     if load.done():
         open_for_requests(plane, load.result(), options, sockets[0], started_at)
         await asyncio.wait([asked, *running], return_when=asyncio.FIRST_COMPLETED)
-        await drain(plane, stop.quiet_seconds, servers)
+        left = await drain(plane, stop.quiet_seconds, servers)
     for server in servers:
         server.should_exit = True
-    await asyncio.gather(*running)
+    await asyncio.gather(*running, *([] if grpc is None else [grpc.stop(left)]))
     plane.close()
     log.info("stopped", requests=plane.counted().count(tallies.REQUESTS))
+
+
+async def start_grpc(plane: DataPlane, around: Around, options: Options) -> "GrpcServer":
+    """The third port."""
+    from mlneuron_runtime.transport.grpc import server
+
+    return await server.start(plane, around, options.host, options.grpc_port, shared=plane.config.serving.workers > 1)
 
 
 def open_for_requests(
@@ -104,8 +119,10 @@ def greeting(served: Served, url: str) -> str:
     )
 
 
-async def drain(plane: DataPlane, quiet_seconds: float, servers: list[Server]) -> None:
-    """Serve on until it is quiet, keeping back enough of `drainSeconds` for what is then still in flight."""
+async def drain(plane: DataPlane, quiet_seconds: float, servers: list[Server]) -> float:
+    """Serve on until it is quiet, keeping back enough of `drainSeconds` for what is then still in flight: so many
+    seconds.
+    """
     plane.draining = True
     serving = plane.config.serving
     started = plane.clock()
@@ -115,9 +132,10 @@ async def drain(plane: DataPlane, quiet_seconds: float, servers: list[Server]) -
         if not plane.in_flight and plane.clock() - max(plane.last_seen, started) >= quiet_seconds:
             break
         await asyncio.sleep(0.02)
-    left = serving.drain_seconds - (plane.clock() - started)
+    left = max(1, math.ceil(serving.drain_seconds - (plane.clock() - started)))
     for server in servers:
-        server.config.timeout_graceful_shutdown = max(1, math.ceil(left))
+        server.config.timeout_graceful_shutdown = left
+    return left
 
 
 @dataclass(slots=True)
