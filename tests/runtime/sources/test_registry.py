@@ -128,5 +128,5 @@ def test_a_registry_that_is_not_there_is_told(path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:pa55word@127.0.0.1:9")
     failure = refused("models:/churn/1", path, pauses=())
     assert failure.reason is Reason.MODEL_FETCH_FAILED
-    assert "127.0.0.1" in failure.message
+    assert "the registry does not answer: ConnectionRefusedError" in failure.message
     assert "pa55word" not in failure.message

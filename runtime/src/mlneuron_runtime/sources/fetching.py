@@ -98,22 +98,23 @@ class Fetching:
     def shared(self, cache: Cache) -> None:
         """Through the cache: one of all that look for the same downloads it, the others wait and find it."""
         cache.folder.mkdir(parents=True, exist_ok=True)
-        key = f"sha256-{self.pin}" if self.pin else None
-        if key and not self.registered and (entry := cache.find(key)):
+        pinned = f"sha256-{self.pin}" if self.pin else None
+        if pinned and not self.registered and (entry := cache.find(pinned)):
             return self._take(entry, None)
         try:
             artifact, identity = persist(self.source.uri, lambda: cache.identified(self.resolve()), self.patience)
         except Fatal as failure:
-            if failure.reason is Reason.MODEL_FETCH_FAILED and key and (entry := cache.find(key)):
+            if failure.reason is Reason.MODEL_FETCH_FAILED and pinned and (entry := cache.find(pinned)):
                 log.warning("the pinned model is in the cache; its version is not known", cause=failure.message)
                 return self._take(entry, None)
             raise
-        if identity is None and key is None:
+        key = pinned if pinned and not self.registered else identity
+        if key is None:
             log.info("the server gives no ETag to share the model by; pin its sha256", uri=public(self.source.uri))
             return self.alone()
-        self._take(*self._shared(cache, key if key and not self.registered else identity or key or "", artifact))
+        self._take(*self._entry(cache, key, artifact))
 
-    def _shared(self, cache: Cache, key: str, artifact: Artifact) -> tuple[Path, Artifact]:
+    def _entry(self, cache: Cache, key: str, artifact: Artifact) -> tuple[Path, Artifact]:
         """The entry of the key, downloaded if need be, and what it was."""
         if entry := cache.find(key):
             return entry, artifact

@@ -169,4 +169,12 @@ def _meaning(uri: str, error: Exception) -> Exception:
         return not_found(uri, f"is not in the registry ({text})")
     if status in {401, 403}:
         return answered(uri, status, CREDENTIALS)
-    return Passing(text)
+    origin = _origin(error)
+    return Passing(f"the registry does not answer: {cause(origin)}" if isinstance(origin, OSError) else text)
+
+
+def _origin(error: BaseException) -> BaseException:
+    """The first of the errors that led to this one: mlflow's repeats those of three libraries."""
+    while (earlier := error.__cause__ or error.__context__) is not None:
+        error = earlier
+    return error
