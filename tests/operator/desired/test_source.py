@@ -57,6 +57,7 @@ TMP = "/tmp"  # noqa: S108 - the pod's own emptyDir
         ({"uri": "file:///opt/m.skops"}, 1),
         ({"uri": "oci://ghcr.io/a/b:1/m.joblib", "acceleration": "Off"}, 0),
         ({"uri": "https://host/m.onnx"}, 1),
+        ({"uri": "pvc://models/folder", "framework": "mlflow"}, 1),
         ({"uri": "models:/m/1", "acceleration": "Off"}, 1),
     ],
 )
@@ -104,18 +105,11 @@ def test_every_mount_is_of_a_volume_and_every_volume_is_mounted() -> None:
         assert mounted == {volume["name"] for volume in spec["volumes"]}, name
 
 
-def prepared(**model: Any) -> str:
-    text = by_kind(build(changed(load("bucket"), model=model)))["ConfigMap"]["data"]["config.json"]
-    return str(json.loads(text)["model"]["prepared"])
-
-
-def test_in_a_shared_cache_each_model_has_its_own_preparation() -> None:
-    cache = {"claimName": "cache"}
-    one = prepared(uri="s3://b/m.joblib", cache=cache)
-    assert one == prepared(uri="s3://b/m.joblib", cache=cache, version="2")
-    assert one != prepared(uri="s3://b/n.joblib", cache=cache)
-    assert one != prepared(uri="s3://b/m.joblib", cache=cache, inputs=[{"name": "a"}])
-    assert one.startswith("/cache/")
+def test_a_model_on_a_gpu_is_left_to_its_own_library() -> None:
+    obj = changed(load("minimal"), model={"uri": "pvc://models/m.ubj"}, resources={"limits": {"nvidia.com/gpu": 1}})
+    config = json.loads(by_kind(build(obj))["ConfigMap"]["data"]["config.json"])["model"]
+    assert (config["acceleration"], config["prepared"]) == ("Off", None)
+    assert "initContainers" not in pod(build(obj))["spec"]
 
 
 DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"

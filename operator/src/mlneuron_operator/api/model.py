@@ -122,8 +122,8 @@ class ModelSpec(Resource):
     find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum. A model with another digest is never loaded."""
 
     acceleration: Literal["Auto", "Off"] = "Auto"
-    """Auto runs a sklearn or xgboost model by a faster engine where one answers as the model does, which is tried
-    before the pod starts; Off runs it as it was saved."""
+    """Auto runs a sklearn, xgboost or mlflow model by a faster engine where one answers as the model does, which is
+    tried before the pod starts; Off, and a GPU, runs it by its own library."""
 
     inputs: (
         Annotated[list[ModelInput], Field(min_length=1, max_length=4096, json_schema_extra=keyed_by("name"))] | None

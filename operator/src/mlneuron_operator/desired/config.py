@@ -5,11 +5,11 @@ from typing import Any, Final
 import orjson
 
 from ..api.names import support_name
-from ..api.neuron import MLNeuron, ModelSpec
+from ..api.neuron import MLNeuron
 from ..api.quantity import amount, seconds
 from ..api.serving import PayloadLogSpec
 from .meta import digest, metadata
-from .source import CACHE_FOLDER, caches, model_path, prepared_path
+from .source import CACHE_FOLDER, acceleration, caches, model_path, prepared_path
 from .volumes import TOKENS_FOLDER
 from .workers import workers
 
@@ -39,7 +39,7 @@ def runtime_config(neuron: MLNeuron) -> dict[str, Any]:
     batching = neuron.spec.batching
     return {
         "neuron": {"namespace": neuron.namespace, "name": neuron.name},
-        "model": {"name": neuron.name, **_model(neuron.spec.model)},
+        "model": _model(neuron),
         "batching": {
             "maxSize": batching.max_size,
             "maxDelaySeconds": seconds(batching.max_delay),
@@ -49,18 +49,20 @@ def runtime_config(neuron: MLNeuron) -> dict[str, Any]:
     }
 
 
-def _model(model: ModelSpec) -> dict[str, Any]:
+def _model(neuron: MLNeuron) -> dict[str, Any]:
+    model = neuron.spec.model
     inputs = [item.model_dump(by_alias=True) for item in model.inputs or ()]
     return {
+        "name": neuron.name,
         "version": model.version,
         "framework": model.resolved_framework(),
         "uri": model.uri,
         "path": model_path(model),
         "sha256": model.sha256,
-        "acceleration": model.acceleration,
+        "acceleration": acceleration(neuron),
         "inputs": inputs or None,
-        "cache": CACHE_FOLDER if caches(model) else None,
-        "prepared": prepared_path(model),
+        "cache": CACHE_FOLDER if caches(neuron) else None,
+        "prepared": prepared_path(neuron),
     }
 
 

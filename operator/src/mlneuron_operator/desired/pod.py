@@ -36,7 +36,7 @@ def pod_spec(neuron: MLNeuron, images: RuntimeImages, config: str) -> dict[str, 
     """The pod: one runtime container, before it the step that fetches and prepares the model where that is needed."""
     template = neuron.spec.pod_template
     optional = {
-        "initContainers": [_fetch(neuron, images)] if needs_fetch(neuron.spec.model) else None,
+        "initContainers": [_fetch(neuron, images)] if needs_fetch(neuron) else None,
         "nodeSelector": template.node_selector,
         "tolerations": [item.model_dump(by_alias=True, exclude_none=True) for item in template.tolerations],
         "affinity": template.affinity,

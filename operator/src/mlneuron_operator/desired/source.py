@@ -1,15 +1,15 @@
 """Where a neuron's model is in its pods, and what has to be done before it can be served."""
 
-from typing import Any, Final
+from typing import Final, Literal
 
 from ..api.model import ModelSpec
-from .meta import digest
+from ..api.neuron import MLNeuron
 
 MODEL_FOLDER: Final = "/models"
 CACHE_FOLDER: Final = "/cache"
 PREPARED_FOLDER: Final = "/prepared"
 
-_ACCELERATED: Final = {"sklearn", "xgboost"}
+_ACCELERATED: Final = {"sklearn", "xgboost", "mlflow"}
 
 
 def claim_of(model: ModelSpec) -> str | None:
@@ -34,9 +34,14 @@ def model_path(model: ModelSpec) -> str:
     return f"{MODEL_FOLDER}/{source.path.lstrip('/')}"
 
 
-def prepares(model: ModelSpec) -> bool:
+def acceleration(neuron: MLNeuron) -> Literal["Auto", "Off"]:
+    """As spec.model.acceleration says; with a GPU a model runs by its own library, which is what uses the GPU."""
+    return "Off" if neuron.gpu else neuron.spec.model.acceleration
+
+
+def prepares(neuron: MLNeuron) -> bool:
     """Whether a faster engine is looked for before the pod starts."""
-    return model.acceleration == "Auto" and model.resolved_framework() in _ACCELERATED
+    return acceleration(neuron) == "Auto" and neuron.spec.model.resolved_framework() in _ACCELERATED
 
 
 def unpinned(model: ModelSpec) -> bool:
@@ -50,28 +55,18 @@ def unpinned(model: ModelSpec) -> bool:
     return not harmless and model.sha256 is None and "@sha256:" not in source.holder
 
 
-def needs_fetch(model: ModelSpec) -> bool:
+def needs_fetch(neuron: MLNeuron) -> bool:
     """Whether something is to be done before the runtime starts: bringing the model, or preparing it."""
-    return model.source.fetched or prepares(model)
+    return neuron.spec.model.source.fetched or prepares(neuron)
 
 
-def caches(model: ModelSpec) -> bool:
+def caches(neuron: MLNeuron) -> bool:
     """Whether pods share what is fetched or prepared."""
-    return model.cache is not None and needs_fetch(model)
+    return neuron.spec.model.cache is not None and needs_fetch(neuron)
 
 
-def prepared_path(model: ModelSpec) -> str | None:
-    """Where the prepared engine is; None when none is looked for.
-
-    In a shared cache each model has a folder of its own, so that no neuron's preparation stands in another's way.
-    """
-    if not prepares(model):
+def prepared_path(neuron: MLNeuron) -> str | None:
+    """Where prepared engines are, each under a key of its model; None when none is looked for."""
+    if not prepares(neuron):
         return None
-    if not caches(model):
-        return PREPARED_FOLDER
-    return f"{CACHE_FOLDER}/prepared/{digest(_identity(model))}"
-
-
-def _identity(model: ModelSpec) -> dict[str, Any]:
-    inputs = [item.model_dump() for item in model.inputs or ()]
-    return {"uri": model.uri, "sha256": model.sha256, "framework": model.resolved_framework(), "inputs": inputs}
+    return f"{CACHE_FOLDER}/prepared" if caches(neuron) else PREPARED_FOLDER

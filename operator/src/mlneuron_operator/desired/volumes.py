@@ -19,8 +19,8 @@ def volumes(neuron: MLNeuron, config: str) -> list[Object]:
         "config": {"configMap": {"name": config}},
         "tmp": {"emptyDir": {}},
         "model": _model(neuron),
-        "cache": _claim(model.cache.claim_name) if model.cache and caches(model) else None,
-        "prepared": {"emptyDir": {}} if prepared_path(model) == PREPARED_FOLDER else None,
+        "cache": _claim(model.cache.claim_name) if model.cache and caches(neuron) else None,
+        "prepared": {"emptyDir": {}} if prepared_path(neuron) == PREPARED_FOLDER else None,
         "credentials": _secret(model.credentials.secret_name, optional=True) if model.credentials else None,
         "tokens": _secret(auth.secret_name) if auth else None,
     }
@@ -61,14 +61,13 @@ def runtime_mounts(neuron: MLNeuron) -> list[Object]:
 
 
 def _mounts(neuron: MLNeuron, *, writes: bool) -> list[Object]:
-    model = neuron.spec.model
-    source = model.source
+    source = neuron.spec.model.source
     found = [
         _mount("config", CONFIG_FOLDER, writable=False),
         _mount("tmp", "/tmp", writable=True),  # noqa: S108 - the pod's own emptyDir
         _mount("model", MODEL_FOLDER, writable=writes and source.fetched) if source.scheme != "file" else None,
-        _mount("cache", CACHE_FOLDER, writable=writes) if caches(model) else None,
-        _mount("prepared", PREPARED_FOLDER, writable=writes) if prepared_path(model) == PREPARED_FOLDER else None,
+        _mount("cache", CACHE_FOLDER, writable=writes) if caches(neuron) else None,
+        _mount("prepared", PREPARED_FOLDER, writable=writes) if prepared_path(neuron) == PREPARED_FOLDER else None,
     ]
     return [mount for mount in found if mount is not None]
 
