@@ -6,7 +6,7 @@ that what reads those reads these. Pure.
     ce-id: the request's id
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -34,11 +34,14 @@ Event = tuple[dict[str, str], bytes]
 
 @dataclass(slots=True)
 class Payload:
-    """One body. `size` is its length on the wire, `head` that of the JSON in front of binary tensors."""
+    """One body. `size` is its length on the wire, `head` that of the JSON in front of binary tensors, `read` what makes
+    JSON values of a body that is none.
+    """
 
     body: bytes = b""
     size: int = 0
     head: int | None = None
+    read: Callable[[bytes], Any] | None = None
 
 
 @dataclass(slots=True)
@@ -102,12 +105,12 @@ def data_of(payload: Payload, redactor: Redactor | None, refused: bool) -> tuple
         return b"", f"{payload.size} bytes are too many"
     body = payload.body if payload.head is None else payload.body[: payload.head]
     left_out = None if payload.head is None else "binary tensors"
-    if redactor is None and payload.head is None:
+    if redactor is None and payload.head is None and payload.read is None:
         return body, None
     if redactor is not None and redactor.by_place and refused:
         return b"", "refused, so its columns cannot be told apart"
     try:
-        parsed: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return b"", "not JSON"
-    return (body if redactor is None else orjson.dumps(redactor.body(parsed))), left_out
+        parsed: Any = (payload.read or orjson.loads)(body)
+    except Exception:  # whatever it is, the caller has been told
+        return b"", "cannot be read"
+    return orjson.dumps(parsed if redactor is None else redactor.body(parsed)), left_out

@@ -35,7 +35,7 @@ async def start(plane: DataPlane, around: Around, host: str, port: int, shared: 
     """Listen (port 0: any), or Fatal. `shared`: other processes of this server listen on the same port."""
     serving = plane.config.serving
     server = grpc.aio.server(options=options_of(serving, shared), maximum_concurrent_rpcs=serving.max_connections)
-    server.add_generic_rpc_handlers((Service(plane, around.tokens),))
+    server.add_generic_rpc_handlers((Service(plane, around),))
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         bound = server.add_insecure_port(address)

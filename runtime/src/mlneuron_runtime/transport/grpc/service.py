@@ -4,7 +4,7 @@ Handlers take and give bytes: what does not parse is answered like any other bad
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -14,9 +14,11 @@ from mlneuron_runtime import errors, log
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.transport import oip, v2_metadata
-from mlneuron_runtime.transport.auth import Tokens, unauthorized
+from mlneuron_runtime.transport.around import Around
+from mlneuron_runtime.transport.auth import unauthorized
 from mlneuron_runtime.transport.envelope import logged, request_id_of
 from mlneuron_runtime.transport.grpc import health_pb2, inference_pb2, messages
+from mlneuron_runtime.transport.grpc.around import Work, surrounded
 from mlneuron_runtime.transport.guide import LARGE_BODY
 
 GRPC = PROTOCOL["grpc"]
@@ -47,16 +49,14 @@ LONGEST_MESSAGE = 1000
 Context = Any
 """grpc.aio.ServicerContext, which has no types."""
 
-Work = Callable[[bytes, Context], Awaitable[bytes]]
-
 
 class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has no types
     """All methods of one process."""
 
-    def __init__(self, plane: DataPlane, tokens: Tokens | None) -> None:
-        self.plane, self.tokens = plane, tokens
+    def __init__(self, plane: DataPlane, around: Around) -> None:
+        self.plane, self.tokens = plane, around.tokens
         inference: dict[str, Work] = {
-            "ModelInfer": self.model_infer,
+            "ModelInfer": surrounded(self.model_infer, around, status_of),
             "ServerLive": self.server_live,
             "ServerReady": self.server_ready,
             "ModelReady": self.model_ready,
@@ -141,11 +141,15 @@ def enveloped(work: Work) -> Any:
             return await work(message, context)
         except Exception as error:  # whatever it is, the caller gets a status and the log its trace
             told = logged(error)
-        status = STATUS.get(type(told), grpc.StatusCode.INTERNAL)
-        await context.abort(status, told.message[:LONGEST_MESSAGE])
+        await context.abort(status_of(told), told.message[:LONGEST_MESSAGE])
         raise AssertionError("abort raises")
 
     return grpc.unary_unary_rpc_method_handler(handle)
+
+
+def status_of(error: Exception) -> Any:
+    """gRPC's status for what ends a call."""
+    return STATUS.get(type(error), grpc.StatusCode.INTERNAL)  # type: ignore[arg-type]  # others have none
 
 
 def metadata_of(context: Context, name: str) -> bytes | None:
