@@ -34,6 +34,8 @@ KEEP_ALIVE_SECONDS = 75.0
 one.
 """
 
+LINGER_SECONDS = 1.0
+
 TICKS_A_LOOK = 5
 """Of uvicorn's, a tenth of a second each."""
 
@@ -57,6 +59,7 @@ class Phase(Enum):
     HEAD = auto()
     BODY = auto()
     ANSWER = auto()
+    LEAVING = auto()
 
 
 class Listening(uvicorn.Config):
@@ -117,7 +120,7 @@ class Connection(HttpToolsProtocol):
         if self.phase is Phase.HEAD:
             self.head += len(data)
         super().data_received(data)
-        if self.phase is Phase.HEAD and self.head > self.bounds.head_bytes:
+        if self.phase is Phase.HEAD and self.head > self.bounds.head_bytes and not self.refused:
             self.refuse(self.too_large())
 
     def on_headers_complete(self) -> None:
@@ -168,7 +171,9 @@ class Connection(HttpToolsProtocol):
         return HeaderTooLarge("headers", f"the request's line and headers are longer than {limit} bytes; send fewer")
 
     def refuse(self, error: RequestError) -> None:
-        """Answer without the app, and close."""
+        """Answer without the app, and leave: what still comes is read and dropped for a moment, since a close upon
+        unread bytes resets the connection, and with it the answer.
+        """
         self.refused = True
         self.bounds.refused(error)
         body = Guide.body(error)
@@ -177,7 +182,8 @@ class Connection(HttpToolsProtocol):
             b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
             % (status, status.phrase.encode(), len(body), body)
         )
-        self.transport.close()
+        self.transport.write_eof()
+        self.enter(Phase.LEAVING)
 
     def look(self) -> None:
         """End what has taken too long."""
@@ -195,6 +201,8 @@ class Connection(HttpToolsProtocol):
         elif self.phase is Phase.HEAD and waited > bounds.seconds:
             message = f"the request did not arrive within {bounds.seconds:g} s; send it faster"
             self.refuse(SlowBody("headers", message))
+        elif self.phase is Phase.LEAVING and waited > LINGER_SECONDS:
+            self.transport.close()
         elif self.phase is Phase.BODY and waited > 2 * bounds.seconds:
             self.transport.abort()  # the app has answered by now, and nobody reads the rest
 
