@@ -7,7 +7,7 @@ from bench.serving.catalog import CATALOG
 from bench.serving.results import Results
 from bench.serving.targets import targets
 
-NAME = 26
+NAME = 42
 
 
 def table(results: Results, models: Iterable[str], connections: Iterable[int]) -> str:
