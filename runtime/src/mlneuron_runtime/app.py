@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from mlneuron_runtime.dataplane import DataPlane
-from mlneuron_runtime.transport import management, v1, v2, v2_metadata
+from mlneuron_runtime.transport import management, openapi, v1, v2, v2_metadata
 from mlneuron_runtime.transport.around import Around
 from mlneuron_runtime.transport.envelope import Envelope, no_route
 from mlneuron_runtime.transport.guide import BatchPredict, Predict
@@ -29,7 +29,9 @@ def serving_app(plane: DataPlane, around: Around | None = None) -> Starlette:
     others = within.each(v1.predictions(plane), "v1")
     predictions = [Route(path, endpoint, methods=["POST"]) for path, endpoint in (hot | others).items()]
     of_v2 = v2_metadata.routes(plane, within(v2.Infer(plane), "v2", "/v2/models/{name}/infer"))
-    return _app(plane, [*predictions, *v1.metadata(plane), *of_v2, *management.routes(plane)], hot)
+    return _app(
+        plane, [*predictions, *v1.metadata(plane), *of_v2, *management.routes(plane), *openapi.routes(plane)], hot
+    )
 
 
 def telemetry_app(plane: DataPlane, started_at: float) -> Starlette:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.errors import InvalidInput
-from mlneuron_runtime.signature import Rows, Signature
+from mlneuron_runtime.signature import Rows, Signature, Tensors
 from mlneuron_runtime.signature.base import check_rows, kind
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.tensors import Inputs
@@ -124,7 +124,7 @@ def from_columns(signature: Signature, columns: dict[str, Any]) -> Rows:
         wanted = f'send a list of rows, or {{"{specs[0].name}": [[…], …]}}'
         raise InvalidInput("inputs", f"inputs is an object, and the model's columns have no names; {wanted}")
     check_columns(columns, names)
-    flat = [flattened(values) for values in columns.values()]
+    flat = columns.values() if isinstance(signature, Tensors) else [flattened(values) for values in columns.values()]
     return signature.rows([dict(zip(columns, row, strict=True)) for row in zip(*flat, strict=True)], "inputs")
 
 
