@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "fetch":
             fetch(arguments)
         else:
-            serve(arguments, variables, by_hand, started_at)
+            return serve(arguments, variables, by_hand, started_at)
     except Fatal as failure:
         return report(failure, variables.termination_log, log.fatal)
     return 0
@@ -60,6 +60,13 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("path", nargs="?", type=Path, metavar="PATH", help="a model file; without one, --config is read")
     serve.add_argument("--config", type=Path, default=CONFIG, help=f"the operator's config.json (default {CONFIG})")
     serve.add_argument("--framework", choices=get_args(Framework), help="for PATH; default: by its extension")
+    serve.add_argument(
+        "--workers",
+        type=int,
+        choices=range(1, 257),
+        metavar="N",
+        help="processes that serve (default: as --config says, or 1)",
+    )
     serve.add_argument("--host", help="default 127.0.0.1 for PATH, else 0.0.0.0")
     serve.add_argument("--port", type=int, default=8080, help="predictions and probes (default 8080, 0: any)")
     serve.add_argument("--grpc-port", type=int, default=8081, help="where serving.grpc is on (default 8081, 0: any)")
@@ -76,12 +83,11 @@ def fetch(arguments: argparse.Namespace) -> None:
     sources.fetch(read_config(arguments.config).model)
 
 
-def serve(arguments: argparse.Namespace, variables: Environment, by_hand: bool, started_at: float) -> None:
+def serve(arguments: argparse.Namespace, variables: Environment, by_hand: bool, started_at: float) -> int:
+    """Here, or in as many processes as the configuration says, which share the CPUs; the exit code."""
     config = _config(arguments, by_hand)
-    threads = cpus.available()
+    threads = max(1, cpus.available() // config.serving.workers)
     limit_threads(threads)
-    from mlneuron_runtime import server
-
     options = Options(
         host=arguments.host or ("127.0.0.1" if by_hand else "0.0.0.0"),  # noqa: S104  # a pod serves its cluster
         port=arguments.port,
@@ -91,11 +97,21 @@ def serve(arguments: argparse.Namespace, variables: Environment, by_hand: bool, 
         image=variables.image,
         greet=by_hand,
     )
+    if config.serving.workers > 1:
+        from mlneuron_runtime.workers import supervisor
+
+        return supervisor.run(config, options, started_at)
+    from mlneuron_runtime import server
+
     server.run(config, options, started_at)
+    return 0
 
 
 def _config(arguments: argparse.Namespace, by_hand: bool) -> Config:
-    return standalone(arguments.path, arguments.framework) if by_hand else read_config(arguments.config)
+    config = standalone(arguments.path, arguments.framework) if by_hand else read_config(arguments.config)
+    if arguments.workers is not None:
+        config.serving.workers = arguments.workers
+    return config
 
 
 if __name__ == "__main__":

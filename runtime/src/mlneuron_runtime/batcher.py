@@ -112,6 +112,11 @@ class Batcher:
         """Requests that wait, apart from those the model is busy with."""
         return self._inbox.qsize() + (self._held is not None) + len(self._turn)
 
+    @property
+    def busy_since(self) -> float:
+        """When the present batch went to the model, in the clock's seconds; 0 when idle."""
+        return self._busy_since or 0.0
+
     def busy_seconds(self) -> float:
         """How long the present batch has been at the model; 0 when idle."""
         since = self._busy_since

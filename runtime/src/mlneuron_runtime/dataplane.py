@@ -39,11 +39,8 @@ ALIASES = (None, "latest", PRIMARY)
 
 NO_MODEL = "no model is loaded yet; send it again when /readyz answers 200"
 
-STUCK_FACTOR = 3
-STUCK_SECONDS = 60.0
-"""A single model call longer than this, and than three deadlines, will not end: the process needs a
-restart.
-"""
+
+GONE = -1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +176,16 @@ class DataPlane:
         """
         if self._batcher is None:
             return True
-        limit = max(STUCK_SECONDS, STUCK_FACTOR * self.config.serving.timeout_seconds)
-        return self._batcher.alive and self._batcher.busy_seconds() < limit
+        return self._batcher.alive and self._batcher.busy_seconds() < self.config.serving.longest_call_seconds
+
+    @property
+    def call_since(self) -> float:
+        """When the call began that the model's thread is busy with, in the clock's seconds; 0 without one, GONE without
+        a thread.
+        """
+        if self._batcher is None:
+            return 0.0
+        return self._batcher.busy_since if self._batcher.alive else GONE
 
     @property
     def queue_depth(self) -> int:

@@ -24,14 +24,17 @@ Event = MutableMapping[str, Any]
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
-def configure(level: str, stream: TextIO = sys.stdout) -> None:
-    """Send everything to `stream`; called once, before anything is logged."""
+def configure(level: str, stream: TextIO = sys.stdout, worker: int | None = None) -> None:
+    """Send everything to `stream`; called once, before anything is logged. `worker` is the number of this process,
+    where several serve.
+    """
     threshold = LEVELS.get(level, logging.INFO)
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         _add_ids,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        *([] if worker is None else [_numbered(worker)]),
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_dump)],
@@ -67,6 +70,14 @@ def _add_ids(_logger: Any, _method: str, event: Event) -> Event:
         if current is not None:
             event.setdefault(variable.name, current)
     return event
+
+
+def _numbered(worker: int) -> structlog.typing.Processor:
+    def add(_logger: Any, _method: str, event: Event) -> Event:
+        event["worker"] = worker
+        return event
+
+    return add
 
 
 def _dump(event: Event, **_options: Any) -> str:

@@ -30,13 +30,17 @@ class Labels:
 
 
 class Metrics(Collector):
-    """Everything that port 9090 tells. `counted` adds up the processes, `labels` is None until a model is loaded."""
+    """Everything that port 9090 tells. `counted` adds up the processes, `labels` is None until a model is loaded,
+    `processes` tells of the processes themselves (default: of this one).
+    """
 
-    def __init__(self, counted: Callable[[], Sum], labels: Callable[[], Labels | None]) -> None:
+    def __init__(
+        self, counted: Callable[[], Sum], labels: Callable[[], Labels | None], processes: Collector | None = None
+    ) -> None:
         self._counted, self._labels = counted, labels
         self.registry = CollectorRegistry()
         self.registry.register(self)
-        ProcessCollector(registry=self.registry)
+        self.registry.register(processes or ProcessCollector(registry=None))
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)
@@ -114,9 +118,13 @@ def present(counted: Sum, labels: Labels | None) -> Iterator[Metric]:
         ("mlneuron_requests_in_flight", "Requests being worked on", counted[tallies.IN_FLIGHT]),
         ("mlneuron_queue_depth", "Requests that wait for the model", counted[tallies.QUEUE_DEPTH]),
         ("mlneuron_ready", "1 while ready for requests", float(counted[tallies.READY] > 0)),
+        ("mlneuron_workers_ready", "Processes that are ready for requests", counted[tallies.READY]),
     )
     for name, text, value in gauges:
         yield GaugeMetricFamily(name, text, value=value)
+    yield CounterMetricFamily(
+        "mlneuron_worker_restarts", "Processes that ended or hung, and were replaced", value=counted[tallies.RESTARTS]
+    )
     info = GaugeMetricFamily(
         "mlneuron_model_info", "1 for the served model",
         labels=["model_name", "version", "framework", "sha256", "engine"],

@@ -12,13 +12,12 @@ import gc
 import math
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 import uvloop
@@ -26,15 +25,17 @@ import uvloop
 from mlneuron_runtime import loading, tallies
 from mlneuron_runtime.app import serving_app, telemetry_app
 from mlneuron_runtime.dataplane import DataPlane
-from mlneuron_runtime.failure import Fatal, Reason
+from mlneuron_runtime.listening import bind
 from mlneuron_runtime.loading import Served
 from mlneuron_runtime.options import Options
 from mlneuron_runtime.settings import Config
+from mlneuron_runtime.tallies import Tallies
+from mlneuron_runtime.telemetry import Telemetry
 from mlneuron_runtime.transport.around import Around
 from mlneuron_runtime.transport.connections import Listening, Server, bounds_of
-
-if TYPE_CHECKING:
-    from mlneuron_runtime.transport.grpc.server import GrpcServer
+from mlneuron_runtime.workers.heart import watched
+from mlneuron_runtime.workers.ports import Ports
+from mlneuron_runtime.workers.seat import Seat
 
 log = structlog.get_logger()
 
@@ -44,61 +45,56 @@ QUIET_SECONDS = 3.0
 """Without a request for so long after SIGTERM, nobody sends here any more."""
 
 
-def run(config: Config, options: Options, started_at: float) -> None:
-    """Serve until told to stop; raises Fatal. `started_at` is in Unix seconds."""
-    sockets = bind(options.host, options.port), bind(options.host, options.metrics_port)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, options, sockets, started_at))
+def run(config: Config, options: Options, started_at: float, seat: Seat | None = None) -> None:
+    """Serve until told to stop; raises Fatal. `started_at` is in Unix seconds, `seat` of one worker among several."""
+    seat = alone(options) if seat is None else seat
+    with seat, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(config, options, seat, started_at))
 
 
-async def _serve(
-    config: Config, options: Options, sockets: tuple[socket.socket, socket.socket], started_at: float
-) -> None:
-    plane = DataPlane(config)
+def alone(options: Options) -> Seat:
+    """The seat of a process that serves by itself."""
+    serving, metrics = bind(options.host, options.port), bind(options.host, options.metrics_port)
+    return Seat([Tallies()], 0, serving, metrics, shared=False)
+
+
+async def _serve(config: Config, options: Options, seat: Seat, started_at: float) -> None:
+    plane = DataPlane(config, Telemetry(seat.own, seat.slots if seat.shared else ()))
     stop = Stop.on_signals()
     bounds = bounds_of(config.serving, plane.telemetry.refused)
     around = Around.of(plane)
-    servers = [Server(Listening(app, bounds)) for app in (serving_app(plane, around), telemetry_app(plane, started_at))]
-    plane.alone = lambda: len(servers[0].server_state.tasks) == 1
-    grpc = await start_grpc(plane, around, options) if config.serving.grpc else None
-    ports = [listener.getsockname()[1] for listener in sockets]
-    log.info("listening", port=ports[0], metrics_port=ports[1], grpc_port=None if grpc is None else grpc.port)
-    running = [
-        asyncio.create_task(server.serve(sockets=[listener])) for server, listener in zip(servers, sockets, strict=True)
-    ]
+    serving, metrics = (
+        Server(Listening(app, bounds)) for app in (serving_app(plane, around), telemetry_app(plane, started_at))
+    )
+    plane.alone = lambda: len(serving.server_state.tasks) == 1
+    ports = Ports(seat, plane, around, options, serving, metrics)
+    running = await ports.start()
     asked = asyncio.create_task(stop.asked.wait())
     load = in_thread(lambda: loading.load(config.model, options.image, options.threads))
     waited: list[asyncio.Future[Any]] = [asked, load, *running]
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     left = 0.0
     if load.done():
-        open_for_requests(plane, load.result(), options, sockets[0], started_at)
-        await asyncio.wait([asked, *running], return_when=asyncio.FIRST_COMPLETED)
-        left = await drain(plane, stop.quiet_seconds, servers)
-    for server in servers:
-        server.should_exit = True
-    await asyncio.gather(*running, *([] if grpc is None else [grpc.stop(left)]))
+        open_for_requests(plane, load.result(), options, seat, started_at)
+        await ports.open()
+        async with watched(plane, seat, serving):
+            await asyncio.wait([asked, *running], return_when=asyncio.FIRST_COMPLETED)
+            left = await drain(plane, stop.quiet_seconds, [serving, metrics])
+    await ports.close(left)
+    await asyncio.gather(*running)
     plane.close()
-    log.info("stopped", requests=plane.counted().count(tallies.REQUESTS))
+    log.info("stopped", requests=int(seat.own.cells[tallies.REQUESTS]))
 
 
-async def start_grpc(plane: DataPlane, around: Around, options: Options) -> "GrpcServer":
-    """The third port."""
-    from mlneuron_runtime.transport.grpc import server
-
-    return await server.start(plane, around, options.host, options.grpc_port, shared=plane.config.serving.workers > 1)
-
-
-def open_for_requests(
-    plane: DataPlane, served: Served, options: Options, listener: socket.socket, started_at: float
-) -> None:
+def open_for_requests(plane: DataPlane, served: Served, options: Options, seat: Seat, started_at: float) -> None:
     """From here on /readyz says yes. What is loaded lives as long as the process, so the collector need not
     look at it again: that takes its longest pauses away.
     """
     gc.collect()
     gc.freeze()
     plane.serve(served)
-    port = listener.getsockname()[1]
+    plane.note_present()
+    port = seat.serving.getsockname()[1]
     log.info(
         "ready",
         port=port,
@@ -106,7 +102,7 @@ def open_for_requests(
         version=served.version,
         startup_seconds=round(time.time() - started_at, 3),
     )
-    if options.greet:
+    if options.greet and seat.place == 0:
         print(greeting(served, f"http://{options.host}:{port}"), flush=True)
 
 
@@ -124,6 +120,7 @@ async def drain(plane: DataPlane, quiet_seconds: float, servers: list[Server]) -
     seconds.
     """
     plane.draining = True
+    plane.note_present()
     serving = plane.config.serving
     started = plane.clock()
     accept = max(serving.drain_seconds - serving.timeout_seconds, serving.drain_seconds / 2)
@@ -162,21 +159,6 @@ class Stop:
         if number == signal.SIGINT:
             self.quiet_seconds = 0.0
         self.asked.set()
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A bound socket, or Fatal; port 0 takes any."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise Fatal(
-            Reason.CONFIG_INVALID,
-            f"port {port} on {host} cannot be used ({error.strerror}); free it or choose another",
-        ) from error
-    return listener
 
 
 def in_thread(work: Callable[[], T]) -> asyncio.Future[T]:

@@ -28,6 +28,8 @@ EXTENSIONS: Mapping[str, Framework] = {
     ".onnx": "onnx",
 }  # fmt: skip
 
+STUCK_SECONDS, STUCK_DEADLINES = 30.0, 3
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -91,6 +93,7 @@ class Serving(Section):
     """The bounds of one request, and of the stop; how many processes serve, and who may ask.
 
     `token_file` holds the accepted bearer tokens, one a line; without it anyone who reaches the port may ask.
+    `stuck_seconds` is how long a call of the model or a turn of the event loop may take until it is held to hang.
     """
 
     timeout_seconds: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 10.0
@@ -98,10 +101,18 @@ class Serving(Section):
     max_header_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1024 * 1024)] = 64 * 1024
     max_connections: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 4096
     drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 20.0
+    stuck_seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
     workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     grpc: bool = True
     token_file: str | None = None
     payload_log: PayloadLog | None = None
+
+    @property
+    def longest_call_seconds(self) -> float:
+        """What takes longer will not end: three deadlines, since nobody waits any more, and with a short deadline half
+        a minute, which no garbage, cold page or first use of a GPU takes.
+        """
+        return self.stuck_seconds or max(STUCK_SECONDS, STUCK_DEADLINES * self.timeout_seconds)
 
 
 class Config(Section):

@@ -1,5 +1,6 @@
 """What is counted when, in the tallies that /health, /stats and /metrics are made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mlneuron_runtime import tallies
@@ -17,10 +18,16 @@ class Telemetry:
     """
 
     tallies: Tallies = field(default_factory=Tallies)
+    everyone: Sequence[Tallies] = ()
+    """Of all processes that serve with this one, it included; empty: it serves alone."""
 
     def counted(self) -> Sum:
-        """So far."""
-        return Sum([self.tallies])
+        """So far, by all of them."""
+        return Sum(self.everyone or [self.tallies])
+
+    def anyone_ready(self) -> bool:
+        """Whether some process takes requests."""
+        return any(one.cells[tallies.READY] for one in self.everyone or [self.tallies])
 
     def received(self, protocol: int) -> None:
         """A request's first byte; `protocol` is one of `tallies.PROTOCOL`."""

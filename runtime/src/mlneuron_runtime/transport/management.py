@@ -18,6 +18,7 @@ from mlneuron_runtime.loading import Served
 from mlneuron_runtime.metrics import CONTENT_TYPE, Labels, Metrics
 from mlneuron_runtime.tallies import Sum
 from mlneuron_runtime.transport.wire import encode
+from mlneuron_runtime.workers.processes import Processes
 
 
 def routes(plane: DataPlane) -> list[Route]:
@@ -32,7 +33,11 @@ def routes(plane: DataPlane) -> list[Route]:
 
 def telemetry_routes(plane: DataPlane, started_at: float, now: Callable[[], float] = time.time) -> list[Route]:
     """For the port that is scraped and probed. `started_at` and `now` are in Unix seconds."""
-    metrics = Metrics(plane.counted, lambda: None if plane.served is None else labels(plane.served))
+    everyone = plane.telemetry.everyone
+    metrics = Metrics(
+        plane.counted, lambda: None if plane.served is None else labels(plane.served),
+        Processes(everyone) if everyone else None,
+    )  # fmt: skip
 
     async def exposition(_request: Request) -> Response:
         return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE})
@@ -41,7 +46,7 @@ def telemetry_routes(plane: DataPlane, started_at: float, now: Callable[[], floa
         Route("/metrics", exposition),
         _get("/stats", lambda: (200, stats(plane, started_at, now()))),
         _get("/livez", lambda: livez(plane)),
-        _get("/readyz", lambda: readyz(plane)),
+        _get("/readyz", lambda: readyz_of_all(plane)),
     ]
 
 
@@ -66,6 +71,13 @@ def livez(plane: DataPlane) -> tuple[int, dict[str, Any]]:
 def readyz(plane: DataPlane) -> tuple[int, dict[str, Any]]:
     """200 once the model is loaded and has answered, until the process drains."""
     return (200 if plane.ready else 503), {"ready": plane.ready}
+
+
+def readyz_of_all(plane: DataPlane) -> tuple[int, dict[str, Any]]:
+    """200 while one of the processes that serve is ready."""
+    plane.note_present()
+    ready = plane.telemetry.anyone_ready()
+    return (200 if ready else 503), {"ready": ready}
 
 
 def health(plane: DataPlane) -> tuple[int, dict[str, Any]]:
