@@ -74,7 +74,7 @@ def test_what_no_loader_foresees_is_a_load_failure_too(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(Fatal, match="cannot be read") as failed:
+    with pytest.raises(Fatal, match="is a folder") as failed:
         load(source(tmp_path), "image", 1)
     assert failed.value.reason is Reason.MODEL_LOAD_FAILED
 

@@ -20,14 +20,14 @@ GOOD = {"ids": [1, 2, 3], "mask": [True, False], "text": "hello"}
 
 def test_one_input_is_a_nested_array() -> None:
     (pixels,) = IMAGE.row([[1, 2, 3], [4, 5, 6.5]])
-    assert (pixels.shape, pixels.dtype) == ((1, 2, 3), np.float32)
+    assert (pixels.shape, pixels.dtype.name) == ((1, 2, 3), "float32")
     assert pixels.tolist() == [[[1, 2, 3], [4, 5, 6.5]]]
 
 
 def test_several_inputs_are_an_object_by_their_names() -> None:
     ids, mask, text = TWO.row(GOOD)
     assert (ids.tolist(), mask.tolist(), text.tolist()) == ([[1, 2, 3]], [[True, False]], ["hello"])
-    assert (ids.dtype, mask.dtype, text.dtype) == (np.int64, np.bool_, np.dtype(object))
+    assert (ids.dtype.name, mask.dtype.name, text.dtype.name) == ("int64", "bool", "object")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_tensors_are_taken_by_name_and_cast_to_what_the_model_takes() -> None:
         Tensor("ids", np.ones((2, 5), dtype=np.int32)),
     ]
     ids, mask, text = TWO.tensors(sent)
-    assert (ids.dtype, ids.shape, mask.shape, text.tolist()) == (np.int64, (2, 5), (2, 2), ["a", "b"])
+    assert (ids.dtype.name, ids.shape, mask.shape, text.tolist()) == ("int64", (2, 5), (2, 2), ["a", "b"])
 
 
 @pytest.mark.parametrize(

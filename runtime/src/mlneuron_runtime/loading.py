@@ -1,4 +1,4 @@
-"""From a model's file to a model that has answered: digest, deserialise, warm up, in that order.
+"""From a model's file or folder to a model that has answered: digest, deserialise, warm up, in that order.
 
 A pickle runs code when it is read, so the pin is checked before. Every way this can end badly is a `Fatal`
 with its own reason. Blocking; the server runs it in a thread.
@@ -11,11 +11,15 @@ from pathlib import Path
 
 import structlog
 
+from mlneuron_runtime.acceleration import choosing
 from mlneuron_runtime.cost import measured
 from mlneuron_runtime.failure import Fatal, Reason, first_line, public
-from mlneuron_runtime.models.base import Model, Prediction
+from mlneuron_runtime.models.base import Artifact, Loaded, Model, Prediction, Warned
 from mlneuron_runtime.settings import ModelSource
-from mlneuron_runtime.sources.digest import check_digest, sha256_of
+from mlneuron_runtime.signature import Table
+from mlneuron_runtime.sources import digest as digests
+from mlneuron_runtime.sources import note
+from mlneuron_runtime.sources.digest import check_digest
 from mlneuron_runtime.tensors import TensorSpec
 
 log = structlog.get_logger()
@@ -26,14 +30,6 @@ ratio).
 """
 
 DIGITS_OF_VERSION = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """Something about a model that serves: a reason in one word, and what it means for the user."""
-
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,9 @@ def load(source: ModelSource, image: str, threads: int) -> Served:
     digest = digest_of(source)
     check_digest(source.uri, digest, source.sha256)
     started = time.perf_counter()
-    model = deserialise(source, image, threads)
+    engine, why = choosing.choose(source, digest, lambda: deserialise(source, image, threads).model)
+    made = engine or deserialise(source, image, threads)
+    model = made.model
     loaded = time.perf_counter()
     answer = warm_up(model)
     cost = measured(model) if answer is not None and model.steady else None
@@ -72,20 +70,28 @@ def load(source: ModelSource, image: str, threads: int) -> Served:
         model=source.name, framework=source.framework, type=model.type, sha256=digest, uri=public(source.uri),
         load_seconds=round(loaded - started, 3), warmup_seconds=round(time.perf_counter() - loaded, 3),
     )  # fmt: skip
-    version = source.version or digest[:DIGITS_OF_VERSION]
+    framework = made.framework or source.framework
     return Served(
-        source.name, version, source.framework, digest, model, time.time(),
+        source.name, version_of(source, digest), framework, digest, model, time.time(),
         outputs=() if answer is None else answer.specs(), inline_rows=0 if cost is None else cost.inline_rows,
-        engine=source.framework,
+        engine=made.engine or framework, acceleration=why, warnings=made.warnings,
     )  # fmt: skip
 
 
-def deserialise(source: ModelSource, image: str, threads: int) -> Model:
-    """What the framework's loader makes of the file. The loaders tell apart what they foresee; artifacts run code and
-    libraries load shared objects, so anything else may happen too.
+def version_of(source: ModelSource, digest: str) -> str:
+    """The manifest's, else the one that the registry gave the model, else the beginning of its digest."""
+    if source.version:
+        return source.version
+    told = note.read(Path(source.path))
+    return told.version if told is not None else digest[:DIGITS_OF_VERSION]
+
+
+def deserialise(source: ModelSource, image: str, threads: int) -> Loaded:
+    """What the framework's loader makes of the artifact. The loaders tell apart what they foresee; artifacts run
+    code and libraries load shared objects, so anything else may happen too.
     """
     try:
-        return LOADERS[source.framework](Path(source.path), image, threads)
+        return LOADERS[source.framework](Artifact(Path(source.path), image, threads, declared(source)))
     except Fatal:
         raise
     except Exception as error:
@@ -97,10 +103,15 @@ def deserialise(source: ModelSource, image: str, threads: int) -> Model:
         ) from error
 
 
+def declared(source: ModelSource) -> tuple[TensorSpec, ...]:
+    """`spec.model.inputs`."""
+    return tuple(TensorSpec(given.name, given.datatype, tuple(given.shape)) for given in source.inputs or ())
+
+
 def digest_of(source: ModelSource) -> str:
-    """The file's sha256, or Fatal when there is no such file."""
+    """The sha256 of the file or folder, or Fatal when there is none."""
     try:
-        return sha256_of(Path(source.path))
+        return digests.digest_of(Path(source.path))
     except FileNotFoundError as error:
         raise Fatal(
             Reason.MODEL_NOT_FOUND,
@@ -123,7 +134,7 @@ def warm_up(model: Model) -> Prediction | None:
     for probe in PROBES:
         example = model.signature.example(probe)
         if example is None:
-            log.warning("warm-up skipped: the model does not tell how many features it takes")
+            log.warning("warm-up skipped: the model does not tell what its rows hold")
             return None
         try:
             answer = model.predict(example)
@@ -137,38 +148,59 @@ def warm_up(model: Model) -> Prediction | None:
     raise Fatal(
         Reason.MODEL_WARMUP_FAILED,
         f"spec.model.uri: the model loaded, but a warm-up inference on {takes(model)} failed "
-        f"({first_line(failures[0])}); serve a model that takes such rows",
+        f"({first_line(failures[0])}); {mend(model)}",
     ) from failures[0]
+
+
+def mend(model: Model) -> str:
+    """What to do about a warm-up that failed. Which columns hold text, a model may not tell."""
+    if isinstance(model.signature, Table) or model.signature.names:
+        return "serve a model that takes such rows, or tell the datatypes of its columns in spec.model.inputs"
+    return "serve a model that takes such rows"
 
 
 def takes(model: Model) -> str:
     """What a row of the model is, in words."""
     inputs = model.signature.inputs
-    if len(inputs) == 1 and inputs[0].shape:
+    if len(inputs) == 1 and inputs[0].shape and inputs[0].datatype != "BYTES":
         return f"{model.signature.features} numbers"
     return ", ".join(f"{spec.name} ({spec.datatype})" for spec in inputs)
 
 
-def _sklearn(path: Path, image: str, _threads: int) -> Model:
+def _sklearn(given: Artifact) -> Loaded:
     from mlneuron_runtime.models import sklearn
 
-    return sklearn.load(path, image)
+    return sklearn.load(given)
 
 
-def _xgboost(path: Path, image: str, _threads: int) -> Model:
+def _xgboost(given: Artifact) -> Loaded:
     from mlneuron_runtime.models import xgboost
 
-    return xgboost.load(path, image)
+    return xgboost.load(given)
 
 
-def _torch(path: Path, image: str, threads: int) -> Model:
+def _torch(given: Artifact) -> Loaded:
     from mlneuron_runtime.models import torch
 
-    return torch.load(path, image, threads)
+    return torch.load(given)
 
 
-LOADERS: Mapping[str, Callable[[Path, str, int], Model]] = {
+def _onnx(given: Artifact) -> Loaded:
+    from mlneuron_runtime.models import onnx
+
+    return onnx.load(given)
+
+
+def _mlflow(given: Artifact) -> Loaded:
+    from mlneuron_runtime.models import mlflow
+
+    return mlflow.load(given)
+
+
+LOADERS: Mapping[str, Callable[[Artifact], Loaded]] = {
     "sklearn": _sklearn,
     "xgboost": _xgboost,
     "torch": _torch,
+    "onnx": _onnx,
+    "mlflow": _mlflow,
 }

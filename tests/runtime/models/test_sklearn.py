@@ -12,6 +12,7 @@ import sklearn
 import structlog
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.models import sklearn as loader
+from mlneuron_runtime.models.base import Artifact
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
@@ -170,14 +171,14 @@ def test_what_joblib_or_pickle_wrote_is_loaded(data: Data, tmp_path: Path) -> No
     joblib.dump(fitted, tmp_path / "b.joblib", compress=3)
     (tmp_path / "c.pkl").write_bytes(pickle.dumps(fitted))
     for name in ("a.joblib", "b.joblib", "c.pkl"):
-        loaded = loader.load(tmp_path / name, IMAGE)
+        loaded = loader.load(Artifact(tmp_path / name, IMAGE)).model
         assert loaded.predict((data.rows,)).values.tolist() == fitted.predict(data.rows).tolist()
 
 
 def broken(path: Path, content: bytes) -> Fatal:
     path.write_bytes(content)
     with pytest.raises(Fatal) as failed:
-        loader.load(path, IMAGE)
+        loader.load(Artifact(path, IMAGE))
     assert failed.value.reason is Reason.MODEL_LOAD_FAILED
     return failed.value
 
@@ -218,7 +219,7 @@ def test_a_model_saved_before_it_was_trained_is_refused(tmp_path: Path, estimato
 
 def test_a_users_class_is_not_asked_whether_it_is_trained(tmp_path: Path) -> None:
     joblib.dump(odd_models.SummingTwo(), tmp_path / "m.joblib")
-    assert loader.load(tmp_path / "m.joblib", IMAGE).signature.features == 2
+    assert loader.load(Artifact(tmp_path / "m.joblib", IMAGE)).model.signature.features == 2
 
 
 def test_a_version_skew_is_a_structured_warning_and_not_fatal(data: Data, tmp_path: Path) -> None:
@@ -228,7 +229,7 @@ def test_a_version_skew_is_a_structured_warning_and_not_fatal(data: Data, tmp_pa
     aged = state.replace(bytes([len(version)]) + version, bytes([len(version)]) + b"0" + version[1:])
     (tmp_path / "m.pkl").write_bytes(aged)
     with structlog.testing.capture_logs() as events:
-        loaded = loader.load(tmp_path / "m.pkl", IMAGE)
+        loaded = loader.load(Artifact(tmp_path / "m.pkl", IMAGE)).model
     assert loaded.predict((data.rows,)).values.tolist() == fitted.predict(data.rows).tolist()
     (told,) = [event for event in events if event["log_level"] == "warning"]
     assert told["estimator"] == "LogisticRegression"

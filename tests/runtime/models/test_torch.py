@@ -9,6 +9,8 @@ import pytest
 import structlog
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.loading import warm_up
+from mlneuron_runtime.models.base import Artifact
+from mlneuron_runtime.tensors import TensorSpec
 
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
 
@@ -30,14 +32,14 @@ def network(outputs: int) -> Any:
 def scripted(module: Any, path: Path, note: dict[str, Any] | None = None) -> Any:
     extra = {} if note is None else {"mlneuron.json": json.dumps(note)}
     torch.jit.save(torch.jit.script(module), path, _extra_files=extra)
-    return loader.load(path, IMAGE, 1)
+    return loader.load(Artifact(path, IMAGE)).model
 
 
 def exported(module: Any, path: Path, batch: int | None = None, note: dict[str, Any] | None = None) -> Any:
     dynamic = ({0: torch.export.Dim("batch")},) if batch is None else None
     program = torch.export.export(module.eval(), (torch.zeros(batch or 2, 4),), dynamic_shapes=dynamic)
     torch.export.save(program, path, extra_files={} if note is None else {"mlneuron.json": json.dumps(note)})
-    return loader.load(path, IMAGE, 1)
+    return loader.load(Artifact(path, IMAGE)).model
 
 
 def answers(module: Any) -> Any:
@@ -136,29 +138,140 @@ def test_a_module_that_returns_two_tensors_fails_its_warm_up(tmp_path: Path) -> 
     assert failed.value.reason is Reason.MODEL_WARMUP_FAILED
 
 
-def test_a_program_of_two_inputs_is_refused_with_the_mend(tmp_path: Path) -> None:
-    class Sum(torch.nn.Module):  # type: ignore[misc,name-defined]  # torch is Any here, as it may be absent
-        def forward(self, left: Any, right: Any) -> Any:
-            return left + right
+class Difference(torch.nn.Module):  # type: ignore[misc,name-defined]  # torch is Any here, as it may be absent
+    def forward(self, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
+        return (left - right).sum(dim=1)
 
+
+class Pixels(torch.nn.Module):  # type: ignore[misc,name-defined]  # torch is Any here, as it may be absent
+    """A network for images of three colours, 8 x 8."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 2, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(72, 3)
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:  # type: ignore[name-defined]
+        return self.layers(images)
+
+
+IMAGES = np.random.default_rng(5).normal(size=(5, 3, 8, 8)).astype(np.float32)
+LEFT, RIGHT = ROWS.astype(np.float32), ROWS[::-1].astype(np.float32)
+
+
+def declared(path: Path, *inputs: TensorSpec) -> Any:
+    return loader.load(Artifact(path, IMAGE, 1, inputs)).model
+
+
+def test_a_program_of_two_inputs_takes_them_by_their_names(tmp_path: Path) -> None:
     path = tmp_path / "m.pt2"
-    torch.export.save(torch.export.export(Sum(), (torch.zeros(2, 4), torch.zeros(2, 4))), path)
-    with pytest.raises(Fatal, match=r"export it with one input, \(batch, features\)"):
-        loader.load(path, IMAGE, 1)
+    batch = {0: torch.export.Dim("batch")}
+    program = torch.export.export(Difference(), (torch.zeros(2, 4), torch.zeros(2, 4)), dynamic_shapes=(batch, batch))
+    torch.export.save(program, path)
+    model = loader.load(Artifact(path, IMAGE)).model
+    assert model.signature.inputs == (TensorSpec("left", "FP32", (4,)), TensorSpec("right", "FP32", (4,)))
+    np.testing.assert_allclose(model.predict((LEFT, RIGHT)).values, (LEFT - RIGHT).sum(axis=1), rtol=1e-4, atol=1e-5)
+    warm_up(model)
+    with pytest.raises(
+        Fatal, match=r"2 inputs \(right FP32\[-1, 4\], left .*the model takes 2 inputs \(left"
+    ) as failed:
+        declared(path, TensorSpec("right", "FP32", (4,)), TensorSpec("left", "FP32", (4,)))
+    assert failed.value.reason is Reason.MODEL_SIGNATURE_MISMATCH
+
+
+def test_a_script_of_two_inputs_needs_them_declared(tmp_path: Path) -> None:
+    path = tmp_path / "m.pt"
+    torch.jit.save(torch.jit.script(Difference()), path)
+    with pytest.raises(Fatal, match=r"takes 2 inputs \(left, right\), whose shapes .*declare each"):
+        loader.load(Artifact(path, IMAGE))
+    model = declared(path, TensorSpec("right", "FP32", (4,)), TensorSpec("left", "FP32", (4,)))
+    assert model.signature.names == ("left", "right")
+    np.testing.assert_allclose(model.predict((LEFT, RIGHT)).values, (LEFT - RIGHT).sum(axis=1), rtol=1e-4, atol=1e-5)
+    with pytest.raises(Fatal, match=r"a, b declared there, but the model takes 2 inputs") as failed:
+        declared(path, TensorSpec("a", "FP32", (4,)), TensorSpec("b", "FP32", (4,)))
+    assert failed.value.reason is Reason.MODEL_SIGNATURE_MISMATCH
+
+
+def test_images_are_taken_in_the_shape_that_the_program_tells(tmp_path: Path) -> None:
+    path = tmp_path / "m.pt2"
+    module = Pixels().eval()
+    batch = ({0: torch.export.Dim("batch")},)
+    torch.export.save(torch.export.export(module, (torch.zeros(2, 3, 8, 8),), dynamic_shapes=batch), path)
+    model = loader.load(Artifact(path, IMAGE)).model
+    assert model.signature.inputs == (TensorSpec("images", "FP32", (3, 8, 8)),)
+    with torch.inference_mode():
+        wanted = module(torch.from_numpy(IMAGES)).numpy()
+    np.testing.assert_allclose(model.predict((IMAGES,)).values, wanted, rtol=1e-5, atol=1e-6)
+    warm_up(model)
+
+
+def test_images_are_taken_in_the_shape_that_is_declared_where_a_script_tells_none(tmp_path: Path) -> None:
+    path = tmp_path / "m.pt"
+    torch.jit.save(torch.jit.script(Pixels()), path)
+    model = declared(path, TensorSpec("images", "FP32", (3, 8, 8)))
+    warm_up(model)
+    assert model.predict((IMAGES,)).values.shape == (5, 3)
+    with pytest.raises(Fatal) as failed:
+        warm_up(declared(path, TensorSpec("images", "FP32", (3, 7, 8))))
+    assert failed.value.reason is Reason.MODEL_WARMUP_FAILED
+
+
+def test_a_script_without_weights_has_the_width_that_is_declared(tmp_path: Path) -> None:
+    model = scripted(Total(), tmp_path / "m.pt")
+    assert model.signature.features is None
+    model = declared(tmp_path / "m.pt", TensorSpec("a", "FP64"), TensorSpec("b", "FP64"))
+    assert (model.signature.features, model.signature.names) == (2, ("a", "b"))
+    warm_up(model)
+
+
+def test_whole_numbers_reach_the_module_as_such(tmp_path: Path) -> None:
+    module = torch.nn.Sequential(torch.nn.Embedding(10, 4), torch.nn.Flatten(), torch.nn.Linear(8, 1))
+    torch.jit.save(torch.jit.script(module), tmp_path / "m.pt")
+    model = declared(tmp_path / "m.pt", TensorSpec("ids", "INT64", (2,)))
+    warm_up(model)
+    with torch.inference_mode():
+        wanted = module(torch.tensor([[1, 2], [3, 4]])).numpy()[:, 0]
+    np.testing.assert_allclose(model.predict(model.signature.rows([[1, 2], [3, 4]]).inputs).values, wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        (
+            [TensorSpec(name, "FP64") for name in "abc"],
+            r"3 inputs \(a FP64, b FP64, c FP64\) there, but the model takes 4 numbers",
+        ),
+        ([TensorSpec("x", "FP32", (5,))], r"1 input \(x FP32\[-1, 5\]\) there, but the model takes 4 numbers"),
+        ([TensorSpec("x", "BYTES")], r"1 input \(x BYTES\) there, but the model takes 4 numbers"),
+    ],
+)
+def test_what_is_declared_must_be_what_the_artifact_takes(tmp_path: Path, inputs: list[TensorSpec], told: str) -> None:
+    scripted(network(1), tmp_path / "m.pt")
+    with pytest.raises(Fatal, match=told) as failed:
+        declared(tmp_path / "m.pt", *inputs)
+    assert failed.value.reason is Reason.MODEL_SIGNATURE_MISMATCH
+
+
+def test_text_is_nothing_for_torch(tmp_path: Path) -> None:
+    scripted(Total(), tmp_path / "m.pt")
+    with pytest.raises(Fatal, match=r"city is declared as text \(BYTES\), but a torch model takes numbers"):
+        declared(tmp_path / "m.pt", TensorSpec("city", "BYTES"))
 
 
 @pytest.mark.parametrize("saved", [lambda module: module, lambda module: module.state_dict()])
 def test_a_torch_save_pickle_is_told_how_to_be_saved(tmp_path: Path, saved: Any) -> None:
     torch.save(saved(network(1)), tmp_path / "m.pt")
     with pytest.raises(Fatal, match=r"the artifact is a torch.save pickle.*save it with torch.export.save"):
-        loader.load(tmp_path / "m.pt", IMAGE, 1)
+        loader.load(Artifact(tmp_path / "m.pt", IMAGE))
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     scripted(network(1), tmp_path / "m.pt")
     (tmp_path / "m.pt").write_bytes((tmp_path / "m.pt").read_bytes()[:500])
     with pytest.raises(Fatal) as failed:
-        loader.load(tmp_path / "m.pt", IMAGE, 1)
+        loader.load(Artifact(tmp_path / "m.pt", IMAGE))
     assert failed.value.reason is Reason.MODEL_LOAD_FAILED
 
 

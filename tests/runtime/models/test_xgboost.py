@@ -9,6 +9,7 @@ import pytest
 import xgboost
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.models import xgboost as loader
+from mlneuron_runtime.models.base import Artifact
 from sklearn.linear_model import LogisticRegression
 
 from tests.runtime.models.conftest import Data
@@ -22,7 +23,7 @@ def trained(data: Data, target: Any, **parameters: Any) -> xgboost.Booster:
 
 def loaded(booster: Any, path: Path) -> Any:
     booster.save_model(path)
-    return loader.load(path, IMAGE)
+    return loader.load(Artifact(path, IMAGE)).model
 
 
 @pytest.mark.parametrize("extension", ["json", "ubj", "model"])
@@ -31,7 +32,7 @@ def test_a_binary_classifier_answers_the_class_and_its_probability(data: Data, t
     path = tmp_path / f"m.{extension}"
     booster.save_model(tmp_path / "saved.ubj")
     (tmp_path / "saved.ubj").rename(path) if extension == "model" else booster.save_model(path)
-    predicted: Any = loader.load(path, IMAGE).predict((data.rows,))
+    predicted: Any = loader.load(Artifact(path, IMAGE)).model.predict((data.rows,))
     probabilities = booster.predict(xgboost.DMatrix(data.rows))
     assert predicted.values.tolist() == (probabilities > 0.5).astype(int).tolist()
     np.testing.assert_allclose(predicted.confidence, np.where(probabilities > 0.5, probabilities, 1 - probabilities))
@@ -113,7 +114,7 @@ def test_what_is_told_of_a_booster(data: Data, tmp_path: Path) -> None:
 def test_a_pickled_wrapper_answers_as_itself(data: Data, tmp_path: Path, wrapper: Any) -> None:
     fitted = wrapper(n_estimators=4, n_jobs=1).fit(data.rows, data.three)
     joblib.dump(fitted, tmp_path / "m.joblib")
-    model = loader.load(tmp_path / "m.joblib", IMAGE)
+    model = loader.load(Artifact(tmp_path / "m.joblib", IMAGE)).model
     predicted = model.predict((data.rows,))
     assert predicted.values.tolist() == fitted.predict(data.rows).tolist()
     assert model.type == f"xgboost_{'classifier' if predicted.confidence is not None else 'regressor'}"
@@ -122,13 +123,13 @@ def test_a_pickled_wrapper_answers_as_itself(data: Data, tmp_path: Path, wrapper
 
 def test_a_pickled_booster_is_served(data: Data, tmp_path: Path) -> None:
     joblib.dump(trained(data, data.binary, objective="binary:logistic"), tmp_path / "m.joblib")
-    assert loader.load(tmp_path / "m.joblib", IMAGE).type == "xgboost_classifier"
+    assert loader.load(Artifact(tmp_path / "m.joblib", IMAGE)).model.type == "xgboost_classifier"
 
 
 def test_a_pickle_of_another_framework_is_told_which(data: Data, tmp_path: Path) -> None:
     joblib.dump(LogisticRegression().fit(data.rows, data.binary), tmp_path / "m.joblib")
     with pytest.raises(Fatal, match="LogisticRegression, not an xgboost model; set framework: sklearn"):
-        loader.load(tmp_path / "m.joblib", IMAGE)
+        loader.load(Artifact(tmp_path / "m.joblib", IMAGE))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_a_pickle_of_another_framework_is_told_which(data: Data, tmp_path: Path)
 def test_what_is_no_booster_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(Fatal) as failed:
-        loader.load(tmp_path / name, IMAGE)
+        loader.load(Artifact(tmp_path / name, IMAGE))
     assert failed.value.reason is Reason.MODEL_LOAD_FAILED
     assert "Stack trace" not in failed.value.message
 
@@ -148,11 +149,11 @@ def test_half_a_model_is_refused_and_does_not_end_the_process(data: Data, tmp_pa
         booster.save_model(tmp_path / name)
         (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-200])
         with pytest.raises(Fatal, match="xgboost cannot read the artifact"):
-            loader.load(tmp_path / name, IMAGE)
+            loader.load(Artifact(tmp_path / name, IMAGE))
 
 
 def test_the_content_decides_and_not_the_name(data: Data, tmp_path: Path) -> None:
     booster = trained(data, data.binary, objective="binary:logistic")
     booster.save_model(tmp_path / "m.json")
     (tmp_path / "m.json").rename(tmp_path / "m.ubj")
-    assert loader.load(tmp_path / "m.ubj", IMAGE).type == "xgboost_classifier"
+    assert loader.load(Artifact(tmp_path / "m.ubj", IMAGE)).model.type == "xgboost_classifier"

@@ -3,11 +3,28 @@
 import zipfile
 from pathlib import Path
 
+from mlneuron_runtime.failure import Fatal, Reason
+
 PICKLE = "a pickle"
 JSON = "an xgboost model or other JSON"
 UBJ = "an xgboost UBJ model"
 EXPORT = "a torch.export program"
 SCRIPT = "a TorchScript module"
+MLMODEL = "MLmodel"
+"""The file that makes a folder an MLflow model."""
+
+
+def check_file(path: Path) -> None:
+    """Fatal for a folder, with the framework that would serve it."""
+    if not path.is_dir():
+        return
+    mlflow = Path(path, MLMODEL).is_file()
+    raise Fatal(
+        Reason.MODEL_LOAD_FAILED,
+        "spec.model.framework: the artifact is an MLflow model; set framework: mlflow"
+        if mlflow
+        else f"spec.model.uri: the artifact is a folder ({path.name}); name the model's file in it",
+    )
 
 
 def describe(path: Path) -> str:
@@ -36,6 +53,8 @@ def _describe_zip(path: Path) -> str:
         return SCRIPT
     if "data.pkl" in names:
         return "a torch.save pickle"
+    if "schema.json" in names:
+        return "a skops file"
     return "a zip archive"
 
 

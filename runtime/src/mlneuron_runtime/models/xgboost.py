@@ -2,10 +2,12 @@
 
 The booster's objective says what its numbers mean (`KINDS`). A booster that stopped early answers from its
 best iteration, as the wrapper that trained it does. `inplace_predict` reads the rows where they are; linear
-boosters lack it and go through a DMatrix.
+boosters lack it and go through a DMatrix. Trees take missing values. Where columns are categorical and the model
+keeps the categories, a row holds these; the trees split by their places.
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,27 +17,38 @@ import numpy as np
 
 from mlneuron_runtime.failure import Fatal, Reason, first_line
 from mlneuron_runtime.models import artifact
-from mlneuron_runtime.models.base import PROBABILITIES, Prediction
+from mlneuron_runtime.models.base import PROBABILITIES, Artifact, Loaded, Prediction
+from mlneuron_runtime.models.categories import categories_of, coded, signature_of
+from mlneuron_runtime.models.libraries import required, skew
 from mlneuron_runtime.models.names import snake
-from mlneuron_runtime.models.sklearn import SklearnModel, check_fitted, required, unpickle
-from mlneuron_runtime.signature.matrix import FloatArray, Matrix
+from mlneuron_runtime.models.pickles import unpickle
+from mlneuron_runtime.models.sklearn import SklearnModel, check_fitted
+from mlneuron_runtime.signature import Declared, settled
+from mlneuron_runtime.signature.declared import FIELD
+from mlneuron_runtime.signature.values import FloatArray
 from mlneuron_runtime.tensors import Inputs
+
+VERSION_BYTES = 120
+VERSION = re.compile(
+    rb"version\"\s*:\s*\[(?P<json>[\d,\s]+)\]\s*\}\s*$|version\[#L.{7}\x03(?P<ubj>(?:i.){3})\}$", re.DOTALL
+)
 
 
 class BoosterModel:
     """A native booster behind the Model protocol."""
 
-    steady = True
-
-    def __init__(self, booster: Any, dmatrix: Callable[[FloatArray], Any]) -> None:
+    def __init__(
+        self, booster: Any, dmatrix: Callable[[FloatArray], Any], declared: Declared = (), by: str = FIELD
+    ) -> None:  # fmt: skip
         self.booster = booster
         learner = json.loads(booster.save_config())["learner"]
         self.objective: str = learner["objective"]["name"]
         self._linear = learner["learner_train_param"]["booster"] == "gblinear"
         self._dmatrix = dmatrix
         self._iterations = best_iterations(booster)
-        names = booster.feature_names
-        self.signature = Matrix(int(booster.num_features()), None if names is None else tuple(names))
+        self._categories = categories_of(booster)
+        self.signature = settled(signature_of(booster, self._categories, nullable=not self._linear), declared, by)
+        self.steady = True
         self._interpret = INTERPRETERS.get(self.objective, value)
         self.type = "xgboost_classifier" if self.objective in INTERPRETERS else "xgboost_regressor"
 
@@ -44,7 +57,7 @@ class BoosterModel:
         return {"objective": self.objective}
 
     def predict(self, inputs: Inputs) -> Prediction:
-        (rows,) = inputs
+        rows = inputs[0] if not self._categories else coded(inputs, self._categories)
         margin = self.objective == "multi:softmax"
         if self._linear:
             data = self._dmatrix(rows)
@@ -57,22 +70,51 @@ class BoosterModel:
         )
 
 
-def load(path: Path, image: str) -> BoosterModel | SklearnModel:
+def load(given: Artifact) -> Loaded:
     """A booster, or a wrapper when the file is a pickle; Fatal says what the file is instead."""
-    xgboost = required("xgboost", "xgboost", image)
-    kind = artifact.describe(path)
+    xgboost = required("xgboost", "xgboost", given.image)
+    artifact.check_file(given.path)
+    kind = artifact.describe(given.path)
     if kind == artifact.PICKLE:
-        return unpickled(path, xgboost, image)
+        return unpickled(given, xgboost)
     booster = xgboost.Booster()
+    read_model(booster, given.path)
+    model = BoosterModel(booster, lambda rows: xgboost.DMatrix(rows), given.declared)
+    return Loaded(model, skew("xgboost", saved_by(given.path), xgboost.__version__))
+
+
+def read_model(model: Any, path: Path) -> None:
+    """Into a new booster or wrapper, from its native format; Fatal says what the file is instead."""
+    kind = artifact.describe(path)
     try:
-        read_into(booster, path, ".json" if kind == artifact.JSON else ".ubj")
+        read_into(model, path, ".json" if kind == artifact.JSON else ".ubj")
     except Exception as error:  # xgboost raises its own error, but a file that is no model at all may raise others
         raise Fatal(
             Reason.MODEL_LOAD_FAILED,
             f"spec.model.uri: xgboost cannot read the artifact ({first_line(error)}); it looks like {kind}: "
             "save it with save_model('model.ubj'), or correct spec.model.framework",
         ) from error
-    return BoosterModel(booster, lambda rows: xgboost.DMatrix(rows))
+
+
+def saved_by(path: Path) -> str | None:
+    """The version of xgboost that saved the model, which either format ends with: `"version":[3,2,0]}`; None where it
+    is not told.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - VERSION_BYTES))
+        tail = file.read()
+    match = VERSION.search(tail)
+    if match is None:
+        return None
+    parts = (
+        re.findall(rb"\d+", match["json"]) if match["json"] else [b"%d" % part for part in ubj_numbers(match["ubj"])]
+    )
+    return b".".join(parts).decode()
+
+
+def ubj_numbers(tail: bytes) -> list[int]:
+    """Small integers, each behind the letter of its size."""
+    return [tail[place + 1] for place in range(0, len(tail), 2)]
 
 
 def read_into(booster: Any, path: Path, extension: str) -> None:
@@ -85,11 +127,11 @@ def read_into(booster: Any, path: Path, extension: str) -> None:
         booster.load_model(link)
 
 
-def unpickled(path: Path, xgboost: Any, image: str) -> BoosterModel | SklearnModel:
+def unpickled(given: Artifact, xgboost: Any) -> Loaded:
     """What a pickle holds: a booster, a wrapper, or something else that another framework serves."""
-    held = unpickle(path, image)
+    held, warned = unpickle(given.path, given.image)
     if isinstance(held, xgboost.Booster):
-        return BoosterModel(held, lambda rows: xgboost.DMatrix(rows))
+        return Loaded(BoosterModel(held, lambda rows: xgboost.DMatrix(rows), given.declared), warned)
     if not isinstance(held, xgboost.XGBModel):
         raise Fatal(
             Reason.MODEL_LOAD_FAILED,
@@ -97,9 +139,18 @@ def unpickled(path: Path, xgboost: Any, image: str) -> BoosterModel | SklearnMod
             "not an "
             "xgboost model; set framework: sklearn",
         )
-    check_fitted(held)
-    model = SklearnModel(held)
-    model.type = f"xgboost_{snake(type(held).__name__.removeprefix('XGB'))}"
+    return Loaded(wrapped(held, xgboost, given.declared), warned)
+
+
+def wrapped(wrapper: Any, xgboost: Any, declared: Declared, by: str = FIELD) -> BoosterModel | SklearnModel:
+    """A fitted wrapper, which answers as itself; with categorical columns by its booster, which says the same: a
+    wrapper's classes are 0, 1, 2, ...
+    """
+    check_fitted(wrapper)
+    if categories_of(wrapper.get_booster()):
+        return BoosterModel(wrapper.get_booster(), lambda rows: xgboost.DMatrix(rows), declared, by)
+    model = SklearnModel(wrapper, declared, by)
+    model.type = f"xgboost_{snake(type(wrapper).__name__.removeprefix('XGB'))}"
     return model
 
 
