@@ -19,8 +19,9 @@ from bench.report import Report
 from bench.serving import load, models
 from bench.serving.catalog import CATALOG, Server
 from bench.serving.environments import NotInstalled, environment
+from bench.serving.record import record
 from bench.serving.results import Results
-from bench.serving.table import record, table
+from bench.serving.table import table
 from bench.serving.targets import CONNECTIONS
 from bench.serving.visit import Plan, Visitor
 from dev.paths import ROOT

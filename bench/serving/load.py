@@ -58,8 +58,10 @@ def http(port: int, requests: Path, connections: int, seconds: int) -> Sample:
     command += ["--timeout", "30s", "--script", str(script), f"http://127.0.0.1:{port}", "--", str(requests)]
     output, busy = _run(command, seconds)
     figures = json.loads(next(line for line in output.splitlines() if line.startswith("{")))
-    if figures["refused"] or figures["broken"] or not figures["requests"]:
+    if figures["refused"] or figures["broken"]:
         raise LoadFailed(f"{figures['refused']} answers were no success, {figures['broken']} connections broke")
+    if not figures["requests"]:
+        raise LoadFailed(f"nothing was answered within {seconds} s")
     return Sample(figures["requests"] / figures["seconds"], figures["p50_ms"], figures["p99_ms"], busy)
 
 
@@ -74,8 +76,10 @@ def grpc(port: int, message: bytes, connections: int, seconds: int) -> Sample:
         output, busy = _run([*command, f"http://127.0.0.1:{port}{GRPC_PATH}"], seconds)
         latencies = _latencies(log)
     counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored, (\d+) timeout", output)
-    if counts is None or any(int(counts[group]) for group in (2, 3, 4)) or not len(latencies):
+    if counts is None or any(int(counts[group]) for group in (2, 3, 4)):
         raise LoadFailed(counts[0] if counts else "h2load printed no figures")
+    if not len(latencies):
+        raise LoadFailed(f"nothing was answered within {seconds} s")
     p50, p99 = np.percentile(latencies, [50, 99]) / 1e3
     return Sample(int(counts[1]) / seconds, float(p50), float(p99), busy)
 

@@ -18,6 +18,8 @@ from dev.paths import ROOT
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 4.0
+POLL_SECONDS = 0.02
+"""Between questions to a server that starts: what listens early has to refuse them while it loads."""
 
 
 class NotServing(Exception):
@@ -79,7 +81,7 @@ def _wait(child: "subprocess.Popen[bytes]", started: float, answers: Callable[[]
             raise NotServing(f"ended with {child.returncode}: {_last_line(log)}")
         if time.perf_counter() - started > READY_SECONDS:
             raise NotServing(f"no good answer within {READY_SECONDS:.0f} s: {_last_line(log)}")
-        time.sleep(0.005)
+        time.sleep(POLL_SECONDS)
 
 
 def _last_line(log: Path) -> str:

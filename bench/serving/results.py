@@ -38,15 +38,15 @@ class Results:
 
     def rate(self, model: str, server: str, connections: int) -> float | None:
         """Median requests a second."""
-        return _median([sample.rate for sample in self.samples.get((model, server, connections), [])])
+        return middle([sample.rate for sample in self.samples.get((model, server, connections), [])])
 
     def p50(self, model: str, server: str, connections: int) -> float | None:
         """Median of the rounds' p50, in milliseconds."""
-        return _median([sample.p50_ms for sample in self.samples.get((model, server, connections), [])])
+        return middle([sample.p50_ms for sample in self.samples.get((model, server, connections), [])])
 
     def p99(self, model: str, server: str, connections: int) -> float | None:
         """Median of the rounds' p99, in milliseconds."""
-        return _median([sample.p99_ms for sample in self.samples.get((model, server, connections), [])])
+        return middle([sample.p99_ms for sample in self.samples.get((model, server, connections), [])])
 
     def start(self, model: str, server: str) -> Start | None:
         """Medians of the starts."""
@@ -79,9 +79,14 @@ class Results:
         rate, limit = self.rate(model, server, connections), self.rate(model, other, connections)
         return rate / limit if rate is not None and limit else None
 
+    def ratio_to_bare(self, model: str, server: str, connections: int) -> float | None:
+        """This server's rate over that of bare calls of one row; batches may take it above 1."""
+        rate, bare = self.rate(model, server, connections), middle(self.bare_us.get(model, []))
+        return rate * bare / 1e6 if rate is not None and bare else None
+
     def rows_ratio(self, model: str, protocol: str) -> float | None:
         """Rows a second through a protocol, over the bare model's."""
-        rows, bare = _median(self.rows.get((model, protocol), [])), _median(self.bare_rows.get(model, []))
+        rows, bare = middle(self.rows.get((model, protocol), [])), middle(self.bare_rows.get(model, []))
         return rows / bare if rows is not None and bare else None
 
     def hopeless(self, model: str, name: str) -> bool:
@@ -111,5 +116,6 @@ class Results:
         return max(runs, key=lambda run: run[1].busy, default=None)
 
 
-def _median(values: list[float]) -> float | None:
+def middle(values: list[float]) -> float | None:
+    """The median, or None of nothing."""
     return median(values) if values else None

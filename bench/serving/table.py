@@ -1,10 +1,9 @@
-"""The tables that a person reads, and the same figures in the report."""
+"""The tables that a person reads."""
 
 from collections.abc import Iterable, Iterator
 
-from bench.report import Report
 from bench.serving.catalog import CATALOG
-from bench.serving.results import Results
+from bench.serving.results import Results, middle
 from bench.serving.targets import targets
 
 NAME = 42
@@ -31,7 +30,7 @@ def _model(results: Results, model: str, counts: tuple[int, ...]) -> Iterator[st
     for name in named:
         yield _line(results, model, name, counts)
     if model in results.bare_us:
-        bare = sorted(results.bare_us[model])[len(results.bare_us[model]) // 2]
+        bare = middle(results.bare_us[model]) or 0
         yield f"{'limit: the bare call':<{NAME}}{f'{1e6 / bare:,.0f} ({bare:,.0f} us)':>26}"
     for name in (name for name in named if name.startswith("ours")):
         yield from _ratios(results, model, name, counts)
@@ -60,6 +59,8 @@ def _ratios(results: Results, model: str, name: str, counts: tuple[int, ...]) ->
         if server.project == "limit" and server.grpc == ("gRPC" in name):
             ratios = [results.ratio(model, name, server.name, count) for count in counts]
             yield from _ratio_line(f"{name} / {server.name}", [f"{ratio:.2f}" if ratio else "" for ratio in ratios])
+    ratios = [results.ratio_to_bare(model, name, count) for count in counts]
+    yield from _ratio_line(f"{name} / the bare call", [f"{ratio:.2f}" if ratio else "" for ratio in ratios])
 
 
 def _ratio_line(head: str, cells: list[str]) -> Iterator[str]:
@@ -74,10 +75,10 @@ def _ratio_line(head: str, cells: list[str]) -> Iterator[str]:
 def _rows(results: Results) -> Iterator[str]:
     yield "Rows/s in bodies of 1,000 rows over 4 connections, and of the bare model"
     for (model, protocol), rates in results.rows.items():
-        rate, ratio = sorted(rates)[len(rates) // 2], results.rows_ratio(model, protocol)
-        yield f"{f'{model}, {protocol}':<{NAME}}{rate:>14,.0f}{'' if ratio is None else f'{ratio:>8.2f}'}"
+        ratio = results.rows_ratio(model, protocol)
+        yield f"{f'{model}, {protocol}':<{NAME}}{middle(rates):>14,.0f}{'' if ratio is None else f'{ratio:>8.2f}'}"
     for model, rates in results.bare_rows.items():
-        yield f"{f'{model}, bare model':<{NAME}}{sorted(rates)[len(rates) // 2]:>14,.0f}"
+        yield f"{f'{model}, bare model':<{NAME}}{middle(rates):>14,.0f}"
 
 
 def _load(results: Results) -> Iterator[str]:
@@ -93,25 +94,3 @@ def _targets(results: Results) -> Iterator[str]:
     yield from (target.line() for target in measured)
     if len(measured) < len(every):
         yield f"{len(every) - len(measured)} not measured in this run"
-
-
-def record(results: Results, report: Report) -> None:
-    """Every median, for programs."""
-    for model, name, count in results.samples:
-        of = f"{model}, {name}, {count} connections"
-        for figure, what, unit in (
-            (results.rate, "throughput", "requests/s"),
-            (results.p50, "p50", "ms"),
-            (results.p99, "p99", "ms"),
-        ):
-            value = figure(model, name, count)
-            if value is not None:
-                report.keep(f"{of}: {what}", value, unit)
-    for model, name in results.starts:
-        if start := results.start(model, name):
-            report.keep(f"{model}, {name}: start to first answer", start.cold_seconds, "s")
-            report.keep(f"{model}, {name}: memory when ready", start.ready_mb, "MB")
-            report.keep(f"{model}, {name}: memory after the load", start.loaded_mb, "MB")
-    for target in targets(results):
-        if target.value is not None:
-            report.keep(f"target: {target.name}", target.value, f"{'>=' if target.least else '<'} {target.bound:g}")
