@@ -10,6 +10,8 @@ from mlneuron_runtime.transport.openapi.answers import PREDICTING, Schema, of, r
 NUMBER = {"type": "number", "minimum": 0}
 COUNT = {"type": "integer", "minimum": 0}
 
+USER = {"type": ["string", "null"], "description": "Whom the prediction is about; whole numbers are taken too"}
+
 PREDICTIONS = {
     "total_predictions": COUNT,
     "success_rate": {"type": "number", "minimum": 0, "maximum": 1},
@@ -83,7 +85,7 @@ def request(field: str, schema: Schema, served: Served | None) -> Schema:
         "properties": {
             field: schema,
             "model_version": {"enum": list(dict.fromkeys(known)), "description": "Another one is a 404"},
-            "user_id": {"type": ["string", "integer", "null"], "description": "Whom the prediction is about"},
+            "user_id": USER,
         },
         "required": [field],
     }

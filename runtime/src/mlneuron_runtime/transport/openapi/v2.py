@@ -58,7 +58,7 @@ def of_model(base: str, those: list[Any], suffix: str, served: Served | None, ex
 def repository(named: list[Any]) -> dict[str, Any]:
     """The model repository extension."""
     listed = {"type": "array", "items": {"$ref": "#/components/schemas/V2Indexed"}}
-    flag = {"type": "object", "properties": {"ready": {"type": "boolean", "description": "Only those that are"}}}
+    flag = {"type": "object", "properties": {"ready": {"description": "true: only those that are"}}}
     index = operation("v2_index", "The models here", {"200": of(listed)} | refused((*BODY, 431), "Error"))
     load = operation(
         "v2_load", "Load a model: granted to the one that is", {"200": of("V2Loaded")} | refused(LOOKED_UP, "Error")
