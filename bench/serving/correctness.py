@@ -94,6 +94,12 @@ def over_grpc(opened: grpc.Channel, model: str) -> Ask:
     return ask
 
 
+def answer_bytes(opened: grpc.Channel, model: str, rows: Rows) -> int:
+    """How long the message of a good answer is."""
+    request = service_pb2.ModelInferRequest.FromString(message(model, rows))
+    return int(service_pb2_grpc.GRPCInferenceServiceStub(opened).ModelInfer(request, timeout=TIMEOUT).ByteSize())
+
+
 def _classes(answer: service_pb2.ModelInferResponse) -> list[float]:
     output = answer.outputs[0]
     if answer.raw_output_contents:

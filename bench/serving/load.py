@@ -23,6 +23,8 @@ from dev import tools
 PACKAGES = ("wrk", "nghttp2-client", "util-linux")
 WARM_UP_CONNECTIONS = 16
 GRPC_PATH = "/inference.GRPCInferenceService/ModelInfer"
+GRPC_FRAME = struct.Struct(">BI")
+"""Whether it is compressed, and how long the message is that follows."""
 
 
 class LoadFailed(Exception):
@@ -65,11 +67,15 @@ def http(port: int, requests: Path, connections: int, seconds: int) -> Sample:
     return Sample(figures["requests"] / figures["seconds"], figures["p50_ms"], figures["p99_ms"], busy)
 
 
-def grpc(port: int, message: bytes, connections: int, seconds: int) -> Sample:
-    """Send one ModelInferRequest again and again (h2load has one body a run); raises LoadFailed."""
+def grpc(port: int, message: bytes, answer_bytes: int, connections: int, seconds: int) -> Sample:
+    """Send one ModelInferRequest again and again (h2load has one body a run); raises LoadFailed.
+
+    A refused call is HTTP 200 as well, with its status in a trailer that h2load does not read, and no message. So the
+    answers have to hold as many bytes as that many good answers do.
+    """
     with tempfile.TemporaryDirectory() as folder:
         body, log = Path(folder) / "body", Path(folder) / "log"
-        body.write_bytes(struct.pack(">BI", 0, len(message)) + message)
+        body.write_bytes(GRPC_FRAME.pack(0, len(message)) + message)
         command = ["h2load", "--threads=1", f"--clients={connections}", "--max-concurrent-streams=1"]
         command += [f"--duration={seconds}", f"--data={body}", f"--log-file={log}"]
         command += ["--header=content-type: application/grpc", "--header=te: trailers"]
@@ -80,6 +86,9 @@ def grpc(port: int, message: bytes, connections: int, seconds: int) -> Sample:
         raise LoadFailed(counts[0] if counts else "h2load printed no figures")
     if not len(latencies):
         raise LoadFailed(f"nothing was answered within {seconds} s")
+    received = re.search(r"\((\d+)\) data", output)
+    if received is None or int(received[1]) < 0.99 * int(counts[1]) * (answer_bytes + GRPC_FRAME.size):
+        raise LoadFailed("answers were refusals: fewer bytes came than that many answers have")
     p50, p99 = np.percentile(latencies, [50, 99]) / 1e3
     return Sample(int(counts[1]) / seconds, float(p50), float(p99), busy)
 

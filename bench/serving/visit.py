@@ -156,8 +156,10 @@ class Conversation(contextlib.ExitStack):
         """One run of load."""
         if self.protocol is not None:
             return load.http(self.port, self.file, connections, seconds)
-        message = correctness.message(self.model.name, self.model.inputs[:1])
-        return load.grpc(self.port, message, connections, seconds)
+        row = self.model.inputs[:1]
+        with correctness.channel(self.port) as opened:
+            expected = correctness.answer_bytes(opened, self.model.name, row)
+        return load.grpc(self.port, correctness.message(self.model.name, row), expected, connections, seconds)
 
     def rows(self, protocol: Protocol, seconds: int) -> float:
         """Rows a second in large bodies, after one of them was answered rightly row by row."""
