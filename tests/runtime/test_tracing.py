@@ -90,11 +90,15 @@ async def test_the_standard_sampler_is_used(receiver: OtlpReceiver, monkeypatch:
     assert receiver.spans == []
 
 
+@pytest.mark.parametrize("with_payloads", [False, True])
 async def test_errors_are_told_by_kind_and_never_by_text(
-    receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    receiver: OtlpReceiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, with_payloads: bool
 ) -> None:
     (tmp_path / "tokens").write_text("t")
-    async with traced(receiver, monkeypatch, serving={"tokenFile": str(tmp_path / "tokens")}) as neuron:
+    section: dict[str, Any] = {"tokenFile": str(tmp_path / "tokens")}
+    if with_payloads:
+        section["payloadLog"] = {"url": "http://127.0.0.1:9/", "sample": 1.0}
+    async with traced(receiver, monkeypatch, serving=section) as neuron:
         token = {"authorization": "Bearer t"}
         await post(neuron.app, "/predict", {"features": [1, "x"]}, token)
         await post(neuron.app, "/predict", {"features": [POISON, 1]}, token)

@@ -1,5 +1,6 @@
 """The OpenAPI document: valid, about the model that is served, and true whatever is sent."""
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,7 +103,13 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]:
         rows, labels = pandas.DataFrame(rows, columns=["age", "income"]), [0, 1]
     joblib.dump(LogisticRegression().fit(rows, labels), tmp_path / "m.joblib")
     with process_serving(tmp_path, config_for(tmp_path / "m.joblib")) as process:
+        output = process.process.stdout
+        assert output is not None
+        drain = threading.Thread(target=output.read)  # else the log of all that is refused fills the pipe
+        drain.start()
         yield process
+        process.process.kill()
+        drain.join()
 
 
 def at_home(case: Any, really: bool) -> None:

@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mlneuron_runtime import log
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.payloads import LARGEST, Exchange, Payload, PayloadLog
-from mlneuron_runtime.transport.envelope import answer_error
-from mlneuron_runtime.transport.wire import BODY
+from mlneuron_runtime.transport.envelope import public
+from mlneuron_runtime.transport.wire import BODY, Disconnected, shape_of
 
 HEAD_LENGTH = b"inference-header-content-length"
 """The JSON's length where binary tensors follow it."""
@@ -22,7 +22,7 @@ PassedOn = Callable[[], Mapping[str, str]]
 
 
 class Captured:
-    """An ASGI endpoint. Errors are answered here, so that what the caller is told is what is logged."""
+    """An ASGI endpoint."""
 
     def __init__(
         self, endpoint: ASGIApp, payloads: PayloadLog, plane: DataPlane, protocol: str, passed_on: PassedOn
@@ -39,9 +39,12 @@ class Captured:
         try:
             await self.endpoint(scope, capture.receive, capture.send)
         except Exception as error:
-            if capture.status:
-                raise
-            await answer_error(error, scope["path"], capture.send)
+            capture.refused(error)
+            self._offer(capture, started)
+            raise
+        self._offer(capture, started)
+
+    def _offer(self, capture: "Capture", started: float) -> None:
         if capture.status:  # else the caller has left
             trace = self.passed_on().get("traceparent")
             self.payloads.offer(exchange(self.plane, self.protocol, started, capture, trace))
@@ -51,7 +54,7 @@ class Capture:
     """What passes between the server and an endpoint."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._receive, self._send = receive, send
+        self._receive, self._send, self._path = receive, send, scope["path"]
         self.request = Payload(head=head_of(scope["headers"]))
         self.response = Payload()
         self.status = 0
@@ -72,6 +75,14 @@ class Capture:
         else:
             keep(self.response, message.get("body", b""))
         await self._send(message)
+
+    def refused(self, error: Exception) -> None:
+        """The answer that is not sent yet: what the caller will be told of an error."""
+        if self.status or isinstance(error, Disconnected):
+            return
+        told, shape = public(error), shape_of(self._path)
+        self.status = shape.status(told)
+        keep(self.response, shape.body(told))
 
 
 def keep(payload: Payload, chunk: bytes) -> None:

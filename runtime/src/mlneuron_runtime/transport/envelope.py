@@ -94,13 +94,19 @@ def logged(error: Exception) -> RequestError:
     """What the caller may know of an error, once the log knows the rest."""
     if not isinstance(error, RequestError):
         logger.error("unexpected error", exc_info=error)
-        return ModelFailed("server", "the server failed on this request; its log has the cause")
-    if isinstance(error, ModelFailed):
+    elif isinstance(error, ModelFailed):
         logger.error("model raised", exc_info=error.__cause__)
     else:
         tell = logger.info if error.client_fault else logger.warning
         tell("request refused", reason=error.reason, field=error.field)
-    return error
+    return public(error)
+
+
+def public(error: Exception) -> RequestError:
+    """What the caller may know of an error."""
+    if isinstance(error, RequestError):
+        return error
+    return ModelFailed("server", "the server failed on this request; its log has the cause")
 
 
 async def no_route(request: Request, error: Exception) -> Response:

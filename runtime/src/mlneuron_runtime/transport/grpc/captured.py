@@ -7,10 +7,11 @@ from typing import Any
 import grpc
 
 from mlneuron_runtime import log
-from mlneuron_runtime.errors import RequestError, Unauthorized
+from mlneuron_runtime.errors import Unauthorized
 from mlneuron_runtime.payloads import LARGEST, Exchange, Payload, PayloadLog
 from mlneuron_runtime.transport.around import Around
 from mlneuron_runtime.transport.binary import array_of
+from mlneuron_runtime.transport.envelope import public
 from mlneuron_runtime.transport.grpc import inference_pb2
 from mlneuron_runtime.transport.grpc.around import StatusOf, Work
 from mlneuron_runtime.transport.grpc.messages import FIELDS, value_of
@@ -58,8 +59,7 @@ def exchange(around: Around, started: float, request: Payload, response: Payload
 
 def refusal(error: Exception) -> bytes:
     """As REST tells it."""
-    told = error.message if isinstance(error, RequestError) else "the server failed on this request"
-    return encode({"error": told})
+    return encode({"error": public(error).message})
 
 
 def request_json(message: bytes) -> dict[str, Any]:
