@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from mlneuron_runtime.signature import Matrix
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it has no types
+from mlneuron_runtime.models.base import Prediction
+from mlneuron_runtime.signature import Column, Matrix, Signature, Table, Tensors
+from mlneuron_runtime.tensors import TensorSpec
 from mlneuron_runtime.transport.openapi import document
 from openapi_spec_validator import validate
 from schemathesis.specs.openapi import checks
 
 from tests.runtime.conftest import serving
-from tests.runtime.support import Process, call, config_for
+from tests.runtime.support import Process, call, config_for, post
 from tests.runtime.support import serving as process_serving
 
 UNDONE = "POST /v2/repository/models/{name}/unload"
@@ -66,6 +70,38 @@ async def test_columns_with_names_are_told() -> None:
     assert (list(by_name["properties"]), by_name["additionalProperties"]) == (["age", "income"], False)
 
 
+SIGNATURES: list[Signature] = [
+    Matrix(2),
+    Matrix(2, ("age", "income")),
+    Table((Column("age", "INT64"), Column("city", "BYTES", nullable=True), Column("vip", "BOOL"))),
+    Table((Column("city", "BYTES", choices=frozenset({"Ulm", "Bonn"})), Column("age")), frozenset({"extra"})),
+    Tensors((TensorSpec("image", "FP32", (2, 3)),)),
+    Tensors((TensorSpec("image", "FP32", (2, 3)), TensorSpec("weight", "FP64", (1,)))),
+]
+
+
+@pytest.mark.parametrize("signature", SIGNATURES, ids=[f"{type(one).__name__}{len(one.inputs)}" for one in SIGNATURES])
+async def test_every_documented_example_fits_its_schema_and_is_answered(signature: Signature) -> None:
+    async with serving(lambda inputs: Prediction(np.zeros(len(inputs[0])))) as neuron:
+        assert neuron.plane.served is not None
+        neuron.plane.served.model.signature = signature  # type: ignore[misc]
+        held = document(neuron.plane.config, neuron.plane.served)
+        validate(held)
+        tried = 0
+        for path, methods in held["paths"].items():
+            content = methods.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {})
+            if "example" not in content:
+                continue
+            tried += 1
+            schema = {**content["schema"], "components": held["components"]}
+            Draft202012Validator(schema).validate(content["example"])
+            reply = await post(neuron.app, path.format(name="churn", version="1.0.0"), content["example"])
+            assert reply.status == 200, reply.body
+            answer = methods["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+            Draft202012Validator({**answer, "components": held["components"]}).validate(reply.json)
+        assert tried == 6
+
+
 async def test_tokens_are_told_where_they_are_asked_for(tmp_path: Path) -> None:
     held = await told(serving={"tokenFile": str(tmp_path / "tokens")})
     validate(held)
@@ -94,7 +130,7 @@ async def test_every_route_is_documented() -> None:
 @pytest.fixture(params=["matrix", "named"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]:
     """A server of a model with columns by number, and of one with named ones."""
-    pandas: Any = pytest.importorskip("pandas")
+    import pandas  # type: ignore[import-untyped]  # it has no types
     from sklearn.linear_model import LogisticRegression
 
     rows: Any = [[0.0, 1.0], [1.0, 0.0]]
