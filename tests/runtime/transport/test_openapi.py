@@ -130,7 +130,7 @@ async def test_every_route_is_documented() -> None:
 @pytest.fixture(params=["matrix", "named"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]:
     """A server of a model with columns by number, and of one with named ones."""
-    import pandas  # type: ignore[import-untyped]  # it has no types
+    import pandas
     from sklearn.linear_model import LogisticRegression
 
     rows: Any = [[0.0, 1.0], [1.0, 0.0]]
