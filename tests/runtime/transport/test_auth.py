@@ -1,5 +1,6 @@
 """Bearer tokens: who may ask for predictions, and a Secret that changes underneath."""
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,12 @@ def secret(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
+def a_second_a_look() -> Callable[[], float]:
+    """A clock by which the file is looked at each time."""
+    seconds = itertools.count()
+    return lambda: float(next(seconds))
+
+
 async def ask(app: Any, path: str, authorization: str | None) -> Reply:
     return await post(app, path, ROW, {} if authorization is None else {"authorization": authorization})
 
@@ -66,8 +73,21 @@ async def test_without_a_token_file_anyone_may_ask(neuron: Neuron) -> None:
     assert (await ask(neuron.app, "/predict", None)).status == 200
 
 
-def test_a_rotated_secret_counts_from_the_next_request(secret: Callable[[str], Path]) -> None:
-    tokens = Tokens(secret("old"))
+def test_the_file_is_looked_at_once_a_second(tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    path.write_text("one")
+    now = 10.0
+    tokens = Tokens(path, lambda: now)
+    path.write_text("another")
+    now = 10.9
+    assert tokens.accepts(b"Bearer one")
+    now = 11.0
+    assert not tokens.accepts(b"Bearer one")
+    assert tokens.accepts(b"Bearer another")
+
+
+def test_a_rotated_secret_counts_from_the_next_look(secret: Callable[[str], Path]) -> None:
+    tokens = Tokens(secret("old"), a_second_a_look())
     assert tokens.accepts(b"Bearer old")
     secret("old\nnew")
     assert tokens.accepts(b"Bearer old")
@@ -80,7 +100,7 @@ def test_a_rotated_secret_counts_from_the_next_request(secret: Callable[[str], P
 def test_a_file_that_is_rewritten_in_place_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_text("one")
-    tokens = Tokens(path)
+    tokens = Tokens(path, a_second_a_look())
     path.write_text("another")
     assert tokens.accepts(b"Bearer another")
 
@@ -91,7 +111,7 @@ def test_no_token_at_all_refuses_everyone_and_says_so_once(tmp_path: Path, conte
     if content is not None:
         path.write_text(content)
     with capture_logs() as told:
-        tokens = Tokens(path)
+        tokens = Tokens(path, a_second_a_look())
         assert [tokens.accepts(header) for header in (None, b"", b"Bearer", b"Bearer ", b"Bearer x")] == [False] * 5
     assert [(event["log_level"], event["path"]) for event in told] == [("error", str(path))]
     path.write_text("late")
@@ -101,7 +121,7 @@ def test_no_token_at_all_refuses_everyone_and_says_so_once(tmp_path: Path, conte
 def test_a_file_that_goes_away_takes_its_tokens_along(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_text("one")
-    tokens = Tokens(path)
+    tokens = Tokens(path, a_second_a_look())
     path.unlink()
     assert not tokens.accepts(b"Bearer one")
 

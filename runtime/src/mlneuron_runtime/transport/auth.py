@@ -7,6 +7,8 @@ token in it, or without the file, nobody may ask.
 import hashlib
 import hmac
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -22,23 +24,30 @@ SCHEME = b"bearer"
 LARGEST_FILE = 1024 * 1024
 """Bytes of the token file that are read."""
 
+LOOK_SECONDS = 1.0
+"""How often it is looked whether the file is another. Each look lets go of the interpreter's lock, and may have to wait
+for a busy thread to give it back.
+"""
+
 State = tuple[int, int, int]
 """Inode, modification time in nanoseconds and size: what tells one content of the file from the next."""
 
 
 class Tokens:
-    """The accepted tokens, kept as digests only."""
+    """The accepted tokens, kept as digests only. `clock` is in seconds."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._clock = path, clock
+        self._look_at = 0.0
         self._seen: State | None = None
         self._digests: tuple[bytes, ...] | None = None
         """None before the file was looked for."""
-        self._refresh()
+        self._look()
 
     def accepts(self, header: bytes | None) -> bool:
         """Whether an Authorization header holds an accepted token. Takes as long for a wrong one as for any other."""
-        self._refresh()
+        if self._clock() >= self._look_at:
+            self._look()
         scheme, _, token = (header or b"").partition(b" ")
         given = hashlib.sha256(token.strip()).digest()
         found = False
@@ -46,8 +55,9 @@ class Tokens:
             found |= hmac.compare_digest(digest, given)
         return found and scheme.lower() == SCHEME
 
-    def _refresh(self) -> None:
+    def _look(self) -> None:
         """Read the file if it is another than before; the links that a Secret's mount consists of are followed."""
+        self._look_at = self._clock() + LOOK_SECONDS
         try:
             told = os.stat(self._path)
             state = (told.st_ino, told.st_mtime_ns, told.st_size)
