@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn, get_args
 
+import msgspec
+
 from mlneuron_runtime import cpus, log
 from mlneuron_runtime.failure import Fatal, report
 from mlneuron_runtime.options import Options
@@ -18,6 +20,7 @@ from mlneuron_runtime.settings import (
     Config,
     Environment,
     Framework,
+    ModelSource,
     environment,
     limit_threads,
     read_config,
@@ -39,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.command == "fetch":
             fetch(arguments)
+        elif arguments.command == "prepare":
+            prepare(arguments, variables)
         else:
             return serve(arguments, variables, by_hand, started_at)
     except Fatal as failure:
@@ -71,16 +76,33 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=8080, help="predictions and probes (default 8080, 0: any)")
     serve.add_argument("--grpc-port", type=int, default=8081, help="where serving.grpc is on (default 8081, 0: any)")
     serve.add_argument("--metrics-port", type=int, default=9090, help="/metrics and /stats (default 9090, 0: any)")
-    fetch = chosen.add_parser("fetch", help="download the model that a config names")
+    serve.add_argument("--acceleration", choices=("Auto", "Off"), help="default: as --config says, or Auto")
+    fetch = chosen.add_parser("fetch", help="download the model that a config names, and prepare it")
     fetch.add_argument("--config", type=Path, default=CONFIG, help=f"the operator's config.json (default {CONFIG})")
+    prepare = chosen.add_parser("prepare", help="what fetch and serve start to look for a faster engine")
+    prepare.add_argument("--source", required=True, choices=["-"], help="the config's model, read from standard input")
+    prepare.add_argument("--into", required=True, type=Path, help="the folder of engines")
     return commands
 
 
 def fetch(arguments: argparse.Namespace) -> None:
+    """The model to its place, and beside it the faster engine, if there is one; serving does not need it."""
     from mlneuron_runtime import sources
+    from mlneuron_runtime.acceleration import process
 
     steady_clients()
-    sources.fetch(read_config(arguments.config).model)
+    source = read_config(arguments.config).model
+    sources.fetch(source)
+    process.after_fetch(source)
+
+
+def prepare(arguments: argparse.Namespace, variables: Environment) -> None:
+    source = msgspec.json.decode(sys.stdin.buffer.read(), type=ModelSource)
+    threads = cpus.available()
+    limit_threads(threads)
+    from mlneuron_runtime.acceleration import command
+
+    command.prepare(source, arguments.into, variables.image, threads)
 
 
 def serve(arguments: argparse.Namespace, variables: Environment, by_hand: bool, started_at: float) -> int:
@@ -111,6 +133,8 @@ def _config(arguments: argparse.Namespace, by_hand: bool) -> Config:
     config = standalone(arguments.path, arguments.framework) if by_hand else read_config(arguments.config)
     if arguments.workers is not None:
         config.serving.workers = arguments.workers
+    if arguments.acceleration is not None:
+        config.model.acceleration = arguments.acceleration
     return config
 
 

@@ -159,6 +159,14 @@ def traces(variables: Mapping[str, str] = os.environ) -> Exporter | None:
     return None
 
 
+def engine_folder(prepared: str | None, variables: Mapping[str, str] = os.environ) -> Path:
+    """Where prepared engines are kept: as the config says, else in the user's cache."""
+    if prepared is not None:
+        return Path(prepared)
+    cache = variables.get("XDG_CACHE_HOME")
+    return Path(cache or Path(variables.get("HOME") or "/nonexistent", ".cache"), "mlneuron", "engines")
+
+
 def limit_threads(cpus: int, variables: MutableMapping[str, str] = os.environ) -> None:
     """Tell OpenMP and BLAS how many CPUs the container may use, unless the manifest already does.
 
