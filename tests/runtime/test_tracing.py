@@ -1,6 +1,7 @@
 """Traces, as a collector receives them: spans of requests and of the model's calls, in the caller's trace."""
 
 import json
+import logging
 import subprocess
 import sys
 import urllib.request
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from mlneuron_runtime.settings import traces
+from mlneuron_runtime.tracing import OnceAMinute
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.runtime.conftest import Neuron, serving
@@ -149,6 +151,13 @@ async def test_the_present_trace_can_be_passed_on(receiver: OtlpReceiver, monkey
 )
 def test_the_standard_variables_turn_it_on(variables: dict[str, str], exporter: str | None) -> None:
     assert traces(variables) == exporter
+
+
+def test_a_collector_that_is_away_is_told_of_once_a_minute() -> None:
+    seconds = iter([0.0, 1.0, 59.0, 60.0, 61.0])
+    lines = OnceAMinute(lambda: next(seconds))
+    record = logging.makeLogRecord({"msg": "Transient error"})
+    assert [lines.filter(record) for _ in range(5)] == [True, False, False, True, False]
 
 
 def test_without_them_nothing_of_it_is_imported(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ OpenTelemetry. The SDK reads those variables itself: sampler, endpoint, headers,
 """
 
 import atexit
+import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import propagate, trace
@@ -30,7 +32,28 @@ FLUSH_SECONDS = 2.0
 UNNAMED = "unknown_service"
 """What the SDK calls a service whose name no variable tells."""
 
+EXPORTING = ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "opentelemetry.sdk._shared_internal")
+"""Loggers that tell of each attempt to reach a collector that is away."""
+
+SILENCE_SECONDS = 60.0
+
 Attributes = Mapping[str, str | int | bool]
+
+
+class OnceAMinute(logging.Filter):
+    """Lets a line pass only after a minute without. `clock` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._told: float | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = self._clock()
+        if self._told is not None and now - self._told < SILENCE_SECONDS:
+            return False
+        self._told = now
+        return True
 
 
 class Tracing:
@@ -44,6 +67,8 @@ class Tracing:
         self._closer = threading.Thread(target=self._close, name="traces", daemon=True)
         self._closer.start()
         atexit.register(self.close)
+        for name in EXPORTING:
+            logging.getLogger(name).addFilter(OnceAMinute())
 
     @classmethod
     def into(cls, exporter: Exporter, config: Config) -> "Tracing":

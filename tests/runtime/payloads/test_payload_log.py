@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -109,8 +110,8 @@ async def test_named_fields_and_columns_stay_here(sink: PayloadSink) -> None:
     ]
     assert [event.headers.get("ce-omitted") for event in sink.of("request")] == [
         None,
-        "refused, so its columns cannot be told apart",
-        "refused, so its columns cannot be told apart",
+        "refused",
+        "refused",
     ]
     assert "u-77" not in str(sink.posted)
 
@@ -120,8 +121,30 @@ async def test_a_body_that_is_too_large_is_told_without_its_data(sink: PayloadSi
         rows = json.dumps({"batch_features": [[1, 2]], "padding": "x" * LARGEST}).encode()
         await call(neuron.app, "POST", "/batch_predict", [rows[:1000], rows[1000:]])
         await until(lambda: len(sink.posted) == 2)
-    assert sink.posted[0].headers["ce-omitted"] == f"{len(rows)} bytes are too many"
+    assert sink.posted[0].headers["ce-omitted"] == "too-large"
     assert (sink.posted[0].body, sink.posted[1].json["batch_size"]) == (b"", 1)
+
+
+async def test_a_body_that_is_nested_too_deep_to_redact_stays_here(sink: PayloadSink) -> None:
+    async with serving(serving=logging(sink.url, redact=["user_id"])) as neuron:
+        deep = b'{"features": [1, 2], "user_id": "u-77", "x": ' + b"[" * 900 + b"]" * 900 + b"}"
+        assert (await call(neuron.app, "POST", "/predict", deep)).status == 200
+        await until(lambda: len(sink.posted) == 2)
+        assert counted(neuron) == (2, 0, 0)
+    assert (sink.posted[0].headers["ce-omitted"], sink.posted[0].body) == ("unreadable", b"")
+
+
+async def test_binary_tensors_are_told_without_their_bytes(sink: PayloadSink) -> None:
+    tensor = {"name": "features", "datatype": "FP64", "shape": [1, 2], "parameters": {"binary_data_size": 16}}
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    headers = {"content-type": "application/octet-stream", "inference-header-content-length": str(len(head))}
+    async with serving(serving=logging(sink.url)) as neuron:
+        body = head + struct.pack("<2d", 1.0, 2.0)
+        assert (await call(neuron.app, "POST", "/v2/models/churn/infer", body, headers)).status == 200
+        await until(lambda: len(sink.posted) == 2)
+    assert [event.headers["ce-omitted"] for event in sink.posted] == ["binary-tensors"] * 2
+    assert sink.posted[0].json["inputs"] == [tensor]
+    assert sink.posted[1].json["outputs"][0]["shape"] == [1]
 
 
 async def test_one_connection_is_kept_and_a_closed_one_replaced(sink: PayloadSink) -> None:

@@ -93,24 +93,24 @@ def event(attributes: dict[str, str], payload: Payload, redactor: Redactor | Non
     data, omitted = data_of(payload, redactor, refused)
     headers = {name: quote(value, safe=PRINTABLE) for name, value in attributes.items()}
     if omitted is not None:
-        headers["ce-omitted"] = quote(omitted, safe=PRINTABLE + " ")
+        headers["ce-omitted"] = omitted
     if data:
         headers["content-type"] = JSON
     return headers, data
 
 
 def data_of(payload: Payload, redactor: Redactor | None, refused: bool) -> tuple[bytes, str | None]:
-    """What is sent of a body, and what is left out of it. Whatever cannot be redacted stays here."""
+    """What is sent of a body, and why some of it is left out. Whatever cannot be redacted stays here."""
     if payload.size > len(payload.body):
-        return b"", f"{payload.size} bytes are too many"
+        return b"", "too-large"
+    left_out = None if payload.head is None else "binary-tensors"
     body = payload.body if payload.head is None else payload.body[: payload.head]
-    left_out = None if payload.head is None else "binary tensors"
     if redactor is None and payload.head is None and payload.read is None:
         return body, None
     if redactor is not None and redactor.by_place and refused:
-        return b"", "refused, so its columns cannot be told apart"
+        return b"", "refused"
     try:
         parsed: Any = (payload.read or orjson.loads)(body)
-    except Exception:  # whatever it is, the caller has been told
-        return b"", "cannot be read"
-    return orjson.dumps(parsed if redactor is None else redactor.body(parsed)), left_out
+        return orjson.dumps(parsed if redactor is None else redactor.body(parsed)), left_out
+    except Exception:  # whatever it is, such as nested too deep: the caller has been told
+        return b"", "unreadable"

@@ -95,9 +95,9 @@ class PayloadLog:
             try:
                 for event in events(exchange, self._neuron, self._config):
                     self._deliver(event)
-            except Exception:  # the thread must survive whatever a body holds
+            except Exception as error:  # the thread must survive whatever a body holds
                 self._counts.cells[tallies.PAYLOADS_UNSENT] += 1
-                log.exception("payload not sent")
+                self._complain(error)
         self._sink.close()
 
     def _deliver(self, event: Event) -> None:
@@ -126,7 +126,7 @@ class PayloadLog:
             return
         self._told = now
         log.warning(
-            "payloads are not taken by serving.payloadLog.url; see mlneuron_payload_log_dropped_total",
+            "payloads do not reach serving.payloadLog.url; see mlneuron_payload_log_dropped_total",
             url=public(self._config.url), error=f"{type(error).__name__}: {error}",
         )  # fmt: skip
 
