@@ -113,7 +113,8 @@ async def test_bytes_are_answered_with_bytes(summer: Client) -> None:
     ],
 )
 async def test_every_datatype_has_its_contents(summer: Client, datatype: str, field: str, values: list[Any]) -> None:
-    told = await summer.call("ModelInfer", asked(datatype, **{field: values}))
+    contents: dict[str, Any] = {field: values}
+    told = await summer.call("ModelInfer", asked(datatype, **contents))
     wanted = np.array(values, float).reshape(2, 2).sum(axis=1)
     assert list(told.outputs[0].contents.fp64_contents) == wanted.tolist()
 
