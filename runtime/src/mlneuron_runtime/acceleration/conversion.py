@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlneuron_runtime.acceleration import boosters, forests
+from mlneuron_runtime.acceleration import boosters, forests, steps
 from mlneuron_runtime.acceleration.graph import INPUT, OPSETS
 from mlneuron_runtime.acceleration.store import Kind
 from mlneuron_runtime.acceleration.trees import NotConvertible
@@ -118,18 +118,23 @@ def converted(estimator: Any, width: int, dtype: str, kind: Kind) -> bytes:
 def register() -> None:
     """Put this package's converters in the place of skl2onnx's, for this process."""
     from skl2onnx import update_registered_converter
-    from skl2onnx.common._registration import get_converter, register_converter
+    from skl2onnx.common._registration import register_converter
     from skl2onnx.common.shape_calculator import (
         calculate_linear_classifier_output_shapes,
         calculate_linear_regressor_output_shapes,
     )
+    from sklearn import linear_model
 
     options = {"zipmap": [True, False, "columns"], "raw_scores": [False], "nocl": [True, False]}
     more = {"output_class_labels": [False, True], "score_samples": [False], **options}
     unused = {"decision_path": [False], "decision_leaf": [False], **more}
-    for name, converter in forests.CONVERTERS.items():
-        get_converter(f"Sklearn{name}")
+    for name, converter in {**forests.CONVERTERS, **steps.CONVERTERS}.items():
         register_converter(f"Sklearn{name}", converter, overwrite=True, options=unused)
+    for name in steps.LINEAR:
+        update_registered_converter(
+            getattr(linear_model, name), name, calculate_linear_classifier_output_shapes, steps.linear_labels,
+            options=options,
+        )  # fmt: skip
     try:
         import xgboost
     except ModuleNotFoundError:

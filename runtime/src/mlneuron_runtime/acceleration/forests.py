@@ -196,25 +196,12 @@ FORESTS = frozenset({
 })  # fmt: skip
 
 
-def linear_labels(scope: Any, operator: Any, container: Any) -> None:
-    """Linear classifiers without probabilities, which skl2onnx makes in float32 only."""
-    graph, estimator = Skl2onnxGraph(scope, container), operator.raw_operator
-    x = cast(graph, operator.inputs[0].full_name, DOUBLE)
-    coefficients, intercept = np.atleast_2d(estimator.coef_), np.reshape(estimator.intercept_, (1, -1))
-    product = graph.node("MatMul", [x, graph.constant(coefficients.T.astype(np.float64))])[0]
-    raw = graph.node("Add", [product, graph.constant(intercept.astype(np.float64))])[0]
-    if len(coefficients) == 1:
-        raw = graph.node("Concat", [graph.constant(np.zeros((1, 1))), raw], axis=1)[0]
-    classified(graph, operator, graph.node("ArgMax", [raw], axis=1, keepdims=0)[0], raw)
-
-
 CONVERTERS: Mapping[str, Callable[[Any, Any, Any], None]] = {
     **dict.fromkeys(FORESTS, forest_classifier),
     **dict.fromkeys(
         ("DecisionTreeRegressor", "ExtraTreeRegressor", "RandomForestRegressor", "ExtraTreesRegressor"),
         forest_regressor,
     ),
-    **dict.fromkeys(("LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron"), linear_labels),
     "IsolationForest": isolation_forest,
     "GradientBoostingClassifier": gradient_classifier,
     "GradientBoostingRegressor": gradient_regressor,
