@@ -187,5 +187,7 @@ def test_whatever_is_sent_the_answer_is_a_documented_one(server: Process) -> Non
         if operation.body:
             try_out(operation, schemathesis.GenerationMode.NEGATIVE, statuses)
     assert len(tried) == len(schema.raw_schema["paths"]) - 1  # it leaves the document itself out
+    value = schema.raw_schema["components"]["schemas"]["Value"]
+    assert value in ({"enum": ["no", "yes"]}, {"type": "integer"})
     for label in ("POST /predict", "POST /batch_predict", "POST /v1/models/{name}:predict"):
         assert tried[label][200], f"no request to {label} reached the model"

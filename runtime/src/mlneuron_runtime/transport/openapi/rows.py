@@ -91,8 +91,11 @@ def rows(name: str) -> Schema:
 def prediction(served: Served | None) -> Schema:
     """The value of one row."""
     spec = next((spec for spec in served.outputs if spec.name == PREDICTION), None) if served is not None else None
-    if spec is None:
+    if served is None or spec is None:
         return {"description": "What the model predicts: a value, or a list where it has several outputs"}
+    classes = served.model.details.get("classes")
+    if spec.datatype == TEXT and not spec.shape and isinstance(classes, list) and set(map(type, classes)) == {str}:
+        return {"enum": classes}
     schema = told(spec.datatype)
     for _ in spec.shape:
         schema = {"type": "array", "items": schema}
