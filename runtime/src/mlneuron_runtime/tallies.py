@@ -49,7 +49,11 @@ _CALL_SECONDS = _LATENCY + len(SECONDS) + 1
 _CALL_ROWS = _CALL_SECONDS + len(SECONDS) + 1
 _RECENT = _CALL_ROWS + len(ROWS) + 1
 
-LENGTH = _RECENT + WINDOW
+TRAFFIC = _RECENT + WINDOW
+"""Where the counters of variants begin, whose order `traffic/counters.py` knows."""
+TRAFFIC_CELLS = 9 * 208
+
+LENGTH = TRAFFIC + TRAFFIC_CELLS
 BYTES = 8 * LENGTH
 
 REQUESTS, REACHED, PREDICTED, FAILED_ROWS = (
@@ -102,7 +106,9 @@ class Sum:
     def __init__(self, tallies: Iterable[Tallies]) -> None:
         read = [one.cells.tolist() for one in tallies]
         self._cells: list[float] = [sum(cells) for cells in zip(*(cells[:_RECENT] for cells in read), strict=True)]
-        self._recent: list[float] = [seconds for cells in read for seconds in cells[_RECENT:][: int(cells[TIMED])]]
+        self._recent: list[float] = [
+            seconds for cells in read for seconds in cells[_RECENT:TRAFFIC][: int(cells[TIMED])]
+        ]
 
     def __getitem__(self, cell: int) -> float:
         return self._cells[cell]
