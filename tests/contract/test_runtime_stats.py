@@ -1,7 +1,6 @@
 """What a serving pod tells, the operator reads: the real runtime with a real model."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,6 +13,9 @@ from pathlib import Path
 import joblib
 import pytest
 import yaml
+from mlneuron_operator.api.neuron import MLNeuron
+from mlneuron_operator.desired.config import config_map
+from mlneuron_operator.desired.source import PREPARED_FOLDER
 from mlneuron_operator.health import Sample, health_of
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -33,21 +35,30 @@ PROBES = [
 
 @pytest.fixture(scope="module")
 def stats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    model = tmp_path_factory.mktemp("model") / "iris.joblib"
-    joblib.dump(LogisticRegression(max_iter=500).fit(*load_iris(return_X_y=True)), model)
-    http, metrics = free_ports(2)
-    runtime = [str(Path(sys.executable).with_name("mlneuron-runtime")), "serve", str(model)]
-    process = subprocess.Popen(
-        [*runtime, "--port", str(http), "--metrics-port", str(metrics), "--grpc-port", "0"],
-        env=os.environ,
-        stdout=subprocess.DEVNULL,
-    )
+    """Of a runtime that went a pod's way by the operator's own configuration: fetch, then serve by two processes."""
+    folder = tmp_path_factory.mktemp("pod")
+    joblib.dump(LogisticRegression(max_iter=500).fit(*load_iris(return_X_y=True)), folder / "iris.joblib")
+    (folder / "config.json").write_text(configuration(folder))
+    runtime = str(Path(sys.executable).with_name("mlneuron-runtime"))
+    config = ("--config", str(folder / "config.json"))
+    subprocess.run([runtime, "fetch", *config], check=True, timeout=120, stdout=subprocess.DEVNULL)
+    http, grpc, metrics = map(str, free_ports(3))
+    ports = ("--host", "127.0.0.1", "--port", http, "--grpc-port", grpc, "--metrics-port", metrics)
+    process = subprocess.Popen([runtime, "serve", *config, *ports], stdout=subprocess.DEVNULL)
     try:
-        wait_until_ready(f"http://127.0.0.1:{http}/readyz", process)
+        wait_until_ready(f"http://127.0.0.1:{metrics}/readyz", process)
         yield f"http://127.0.0.1:{metrics}/stats"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
+
+
+def configuration(folder: Path) -> str:
+    """What the operator writes, with the one folder that is a volume of the pod here."""
+    spec = {"model": {"uri": (folder / "iris.joblib").as_uri()}, "serving": {"workers": 2}}
+    metadata = {"name": "iris", "namespace": "ml", "uid": "u"}
+    text: str = config_map(MLNeuron.parse({"metadata": metadata, "spec": spec}))["data"]["config.json"]
+    return text.replace(PREPARED_FOLDER, str(folder / "prepared"))
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -66,7 +77,8 @@ def test_a_pods_statistics_are_what_the_operator_reads(stats_url: str) -> None:
         sample = Sample.parse(json.load(answer))
     assert sample.score == 100
     assert sample.framework == "sklearn"
-    assert sample.engine in {"sklearn", "onnxruntime"}
+    assert sample.engine == "onnxruntime"
+    assert sample.engine_reason is not None
     assert sample.warnings == ()
     assert sample.digest is not None
     assert sample.version == sample.digest[:12]
