@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 import pytest
 import xgboost
-from mlneuron_runtime.tensors import Array
+from mlneuron_runtime.tensors import DTYPES, Array
 from mlneuron_runtime.transport.grpc import inference_pb2
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LinearRegression
@@ -120,10 +120,8 @@ async def grpc_raw(client: Client, rows: Array) -> Answers:
 def read(raw: bytes, datatype: str) -> list[Any]:
     """A tensor's bytes as Python's own values."""
     if datatype != "BYTES":
-        values: list[Any] = np.frombuffer(
-            raw, {"INT": "int", "FP": "float"}[datatype.rstrip("0123456789")] + datatype[-2:]
-        )
-        return np.asarray(values).tolist()
+        values: list[Any] = np.frombuffer(raw, DTYPES[datatype]).tolist()
+        return values
     texts = []
     while raw:
         stop = 4 + int.from_bytes(raw[:4], "little")
@@ -180,10 +178,8 @@ async def client(classifier: Process) -> AsyncIterator[Client]:
 
 def same(answers: Answers, expected: Answers) -> bool:
     """To the last bit, where both tell."""
-    known = [
-        (value, one if other is not None else None) for (value, one), (_, other) in zip(expected, answers, strict=True)
-    ]
-    return answers == known
+    told = zip(expected, answers, strict=True)
+    return answers == [(value, None if other is None else one) for (value, one), (_, other) in told]
 
 
 async def test_one_row_has_the_same_answer_through_every_transport(client: Client) -> None:
