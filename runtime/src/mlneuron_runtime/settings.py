@@ -38,10 +38,11 @@ class Section(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
 
 
 class Identity(Section):
-    """Whose runtime this is."""
+    """Whose runtime this is: the neuron's own, or a variant's of it."""
 
     namespace: str
     name: str
+    variant: str = "primary"
 
 
 class Input(Section):
@@ -93,6 +94,7 @@ class Serving(Section):
     """The bounds of one request, and of the stop; how many processes serve, and who may ask.
 
     `token_file` holds the accepted bearer tokens, one a line; without it anyone who reaches the port may ask.
+    `traffic_file` is where the table of variants is, once there is one (`traffic/table.py`).
     `stuck_seconds` is how long a call of the model or a turn of the event loop may take until it is held to hang.
     """
 
@@ -105,6 +107,7 @@ class Serving(Section):
     workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     grpc: bool = True
     token_file: str | None = None
+    traffic_file: str | None = None
     payload_log: PayloadLog | None = None
 
     @property

@@ -51,7 +51,7 @@ _RECENT = _CALL_ROWS + len(ROWS) + 1
 
 TRAFFIC = _RECENT + WINDOW
 """Where the counters of variants begin, whose order `traffic/counters.py` knows."""
-TRAFFIC_CELLS = 9 * 208
+TRAFFIC_CELLS = 9 * 208 + 8
 
 LENGTH = TRAFFIC + TRAFFIC_CELLS
 BYTES = 8 * LENGTH

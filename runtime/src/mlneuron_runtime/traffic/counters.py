@@ -8,7 +8,7 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
-from mlneuron_runtime.tallies import TRAFFIC, TRAFFIC_CELLS, Tallies
+from mlneuron_runtime.tallies import READY, TRAFFIC, TRAFFIC_CELLS, Tallies
 from mlneuron_runtime.traffic.table import MOST_VARIANTS, PRIMARY
 
 PLACES = MOST_VARIANTS + 1
@@ -39,6 +39,8 @@ SHADOW_PRIMARY_LATENCY = SHADOW_LATENCY + len(COARSE) + 1
 USED = SHADOW_PRIMARY_LATENCY + len(COARSE) + 1
 
 SIZE = TRAFFIC_CELLS // PLACES
+REVISION = TRAFFIC + PLACES * SIZE
+"""The table that a process has in force, as a number; 0: none."""
 assert USED <= SIZE  # noqa: S101  # else the cells of two variants would overlap
 
 KEY_BITS = 52
@@ -86,8 +88,9 @@ class Board:
         self._known: dict[str, Counters] = {}
         self._wanted: set[str] = {PRIMARY}
 
-    def expect(self, names: Iterable[str]) -> None:
-        """These variants there are now."""
+    def expect(self, revision: str | None, names: Iterable[str]) -> None:
+        """The table in force, and its variants."""
+        self._cells[REVISION] = 0.0 if revision is None else key_of(revision)
         self._wanted = {PRIMARY, *names}
         self._known.clear()
 
@@ -160,3 +163,8 @@ def counted(everyone: Iterable[Tallies], names: Iterable[str]) -> dict[str, Coun
             if total is not None:
                 totals[cells[start]] = [a + b for a, b in zip(total, cells[start : start + SIZE], strict=True)]
     return {name: Counted(totals[key_of(name)]) for name in names}
+
+
+def agreed(everyone: Iterable[Tallies]) -> bool:
+    """Whether all processes that are ready have the same table in force."""
+    return len({one.cells[REVISION] for one in everyone if one.cells[READY]}) <= 1

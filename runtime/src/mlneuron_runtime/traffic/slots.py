@@ -1,4 +1,4 @@
-"""Which variant has which of 10,000 slots of subjects; the primary has the rest. Pure, and of the standard library only.
+"""Which variant has which of 10,000 slots of subjects; the primary has the rest. Pure, the standard library only.
 
 Rendezvous hashing (D. Thaler, C. Ravishankar: Using name-based mappings to increase hit rates, IEEE/ACM Transactions on
 Networking 6(1), 1998): each variant bids for each slot by a hash of both names, and the highest bid that still wants

@@ -1,0 +1,125 @@
+"""Whom a request is about, and which variant it asks for by name. Pure.
+
+What cannot be read here (a body that is no JSON, a subject that is an array) names nobody: the primary's own endpoint
+then says what is wrong with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mlneuron_runtime.errors import InvalidInput
+from mlneuron_runtime.traffic.table import Subject
+
+PIN_HEADER = "X-Neuron-Variant"
+PIN = PIN_HEADER.lower().encode()
+
+VERSION = "model_version"
+
+LATEST = "latest"
+"""The guide's word for no version in particular."""
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+ROWS = {"guide": ("batch_features",), "v1": ("instances", "inputs")}
+"""By protocol, the fields that hold rows. The Open Inference Protocol has one subject a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A variant that the caller names, or its version, and the part of the request that does."""
+
+    value: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A batch in which each row has a subject of its own: the body, and its field of rows."""
+
+    body: Mapping[str, Any]
+    field: str
+    subjects: Sequence[bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request says of whom it is about. `subject` None: nothing."""
+
+    subject: bytes | None = None
+    pin: Pin | None = None
+    rows: Rows | None = None
+
+
+def of_request(where: Subject, protocol: str, headers: Headers, head: bytes, version: str | None) -> Asked:
+    """`head` is the body's JSON, `version` the path's. Raises InvalidInput where rows and subjects do not match."""
+    subject, pinned = named_in(headers, where.header.lower().encode())
+    pin = Pin(pinned, PIN_HEADER) if pinned else Pin(version, VERSION) if version else None
+    parsed = object_of(head) if worth_parsing(where, protocol, head, subject, pin) else None
+    if parsed is None:
+        return Asked(subject, pin)
+    if protocol == "v2":
+        parameters = parsed.get("parameters")
+        return Asked(subject or text(parameters.get(where.field)) if isinstance(parameters, dict) else subject, pin)
+    if pin is None and protocol == "guide":
+        pin = pin_of(parsed.get(VERSION))
+    rows = rows_of(where, protocol, parsed) if pin is None else None
+    return Asked(subject or text(parsed.get(where.field)), pin, rows)
+
+
+def named_in(headers: Headers, subject_header: bytes) -> tuple[bytes | None, str | None]:
+    """The subject and the pin that the headers name."""
+    subject, pin = None, None
+    for name, value in headers:
+        if name == subject_header:
+            subject = value or None
+        elif name == PIN:
+            pin = value.decode("latin-1")
+    return subject, pin
+
+
+def worth_parsing(where: Subject, protocol: str, head: bytes, subject: bytes | None, pin: Pin | None) -> bool:
+    """Whether the body may say more than the headers do: its endpoint parses it anyway, and twice costs."""
+    if subject is None and b'"%b"' % where.field.encode() in head:
+        return True
+    if protocol in ROWS and b'"%bs"' % where.field.encode() in head:
+        return True
+    return protocol == "guide" and pin is None and b'"model_version"' in head
+
+
+def object_of(head: bytes) -> dict[str, Any] | None:
+    try:
+        parsed = orjson.loads(head)
+    except orjson.JSONDecodeError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def text(subject: object) -> bytes | None:
+    """42 and "42" are the same subject, as a header cannot tell them apart."""
+    if isinstance(subject, str):
+        return subject.encode() or None
+    return str(subject).encode() if isinstance(subject, int) and not isinstance(subject, bool) else None
+
+
+def pin_of(version: object) -> Pin | None:
+    return Pin(version, VERSION) if isinstance(version, str) and version != LATEST else None
+
+
+def rows_of(where: Subject, protocol: str, body: Mapping[str, Any]) -> Rows | None:
+    """The rows with their subjects, where the body has one for each (`user_ids` beside `user_id`)."""
+    plural = f"{where.field}s"
+    subjects = body.get(plural)
+    field = next((field for field in ROWS[protocol] if isinstance(body.get(field), list)), None)
+    if subjects is None or (field is None and "features" in body):
+        return None
+    if not isinstance(subjects, list):
+        raise InvalidInput(plural, f"{plural} must be an array with one subject a row; send that, or {where.field}")
+    if field is None:
+        raise InvalidInput(plural, f"{plural} needs rows; send {' or '.join(ROWS[protocol])} as an array")
+    if len(subjects) != len(body[field]):
+        told = f"{plural} has {len(subjects)} entries for {len(body[field])} rows; send one a row"
+        raise InvalidInput(plural, told)
+    return Rows(body, field, [text(subject) for subject in subjects])
