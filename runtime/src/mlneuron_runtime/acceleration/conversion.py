@@ -111,6 +111,16 @@ def converted(estimator: Any, width: int, dtype: str, kind: Kind) -> bytes:
     wanted = {"probabilities": names[1:2], "signs": names[1:2], "both": names[:2]}.get(kind, names[:1])
     if wanted != names:
         onnx = select_model_inputs_outputs(onnx, outputs=wanted)
+    return serialised(onnx)
+
+
+def serialised(onnx: Any) -> bytes:
+    """The same bytes for the same model: skl2onnx names the opsets in any order, and some twice."""
+    from onnx.helper import make_opsetid
+
+    opsets = sorted({(opset.domain, opset.version) for opset in onnx.opset_import})
+    del onnx.opset_import[:]
+    onnx.opset_import.extend(make_opsetid(domain, version) for domain, version in opsets)
     told: bytes = onnx.SerializeToString(deterministic=True)
     return told
 

@@ -104,7 +104,7 @@ def thresholds_of(held: Any, width: int) -> list[FloatArray] | None:
         return thresholds_of(held.best_estimator_, width)
     if hasattr(held, "steps"):
         return through_steps(held, width)
-    found = sorted({pair for part in parts(held) for pair in splits(part) if pair[0] < width})
+    found = sorted({pair for part in parts(held) for pair in splits(part) if pair[0] < width and np.isfinite(pair[1])})
     if not found:
         return None
     features, values = np.array([pair[0] for pair in found]), np.array([pair[1] for pair in found])

@@ -17,7 +17,7 @@ def linear_labels(scope: Any, operator: Any, container: Any) -> None:
     product = graph.node("MatMul", [x, graph.constant(coefficients.T.astype(np.float64))])[0]
     raw = graph.node("Add", [product, graph.constant(intercept.astype(np.float64))])[0]
     if len(coefficients) == 1:
-        raw = graph.node("Concat", [graph.constant(np.zeros((1, 1))), raw], axis=1)[0]
+        raw = graph.node("Concat", [graph.node("Neg", [raw])[0], raw], axis=1)[0]
     classified(graph, operator, graph.node("ArgMax", [raw], axis=1, keepdims=0)[0], raw)
 
 

@@ -73,6 +73,7 @@ class Relieved:
         if self._large is None:
             self._large = self._engine.predict
             threading.Thread(target=self._wake, args=(inputs,), name="wake", daemon=True).start()
+            return self._engine.predict(inputs)
         return self._large(inputs)
 
     def _wake(self, inputs: Inputs) -> None:
