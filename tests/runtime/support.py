@@ -137,6 +137,7 @@ def environment(folder: Path) -> dict[str, str]:
     return {
         **kept,
         "PYTHONPATH": str(HERE),
+        "XDG_CACHE_HOME": str(folder / "cache"),
         "PYTHONPYCACHEPREFIX": str(Path(os.environ.get("TMPDIR", "/tmp")) / "mlneuron-tests-pycache"),  # noqa: S108  # shared on purpose
         "MLNEURON_TERMINATION_LOG": str(folder / "termination-log"),
         "MLNEURON_IMAGE": "registry.test/mlneuron-runtime:1",
@@ -180,7 +181,7 @@ def config_for(path: Path, framework: str = "sklearn", **changes: dict[str, Any]
         "neuron": {"namespace": "ml", "name": "churn"},
         "model": {
             "name": "churn", "version": "1.0.0", "framework": framework, "uri": f"pvc://models/{path.name}",
-            "path": str(path), "sha256": None,
+            "path": str(path), "sha256": None, "acceleration": "Off",
         },
         "batching": {},
         "serving": {},

@@ -12,7 +12,9 @@ SERVE_SKLEARN = """
 import pickle, sys
 from pathlib import Path
 from mlneuron_runtime import loading, server, settings
-loading.load(settings.standalone(Path(sys.argv[1]), None).model, "image", 1)
+source = settings.standalone(Path(sys.argv[1]), None).model
+source.acceleration = "Off"
+loading.load(source, "image", 1)
 """
 
 FETCH = """

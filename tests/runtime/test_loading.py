@@ -36,6 +36,7 @@ def source(path: Path, **values: Any) -> ModelSource:
         "framework": "sklearn",
         "uri": "https://me:secret@host/m.pkl",
         "path": str(path),
+        "acceleration": "Off",
     }
     return ModelSource(**{**known, **values})
 

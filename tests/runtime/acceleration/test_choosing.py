@@ -166,13 +166,14 @@ def test_the_memory_of_preparing_is_bounded_by_the_containers(tmp_path: Path) ->
 
 
 def test_fetch_prepares_and_the_server_imports_no_sklearn(tmp_path: Path, fresh: Path) -> None:
-    config = config_for(fresh, model={"prepared": str(tmp_path / "prepared"), "uri": fresh.as_uri()})
+    config = config_for(
+        fresh, model={"acceleration": "Auto", "prepared": str(tmp_path / "prepared"), "uri": fresh.as_uri()}
+    )
     (tmp_path / "config.json").write_text(json.dumps(config))
     with runtime(tmp_path, "fetch", "--config", str(tmp_path / "config.json")) as fetch:
         assert fetch.finish() == 0
-        assert [event["reason"] for event in fetch.events if event["event"] == "model is prepared"][0].startswith(
-            "onnx"
-        )
+        reasons = [event["reason"] for event in fetch.events if event["event"] == "model is prepared"]
+        assert reasons[0].startswith("onnxruntime (float32): ")
     program = (
         "import sys\nfrom pathlib import Path\nfrom mlneuron_runtime import loading, server, settings\n"
         f"config = settings.read_config(Path({str(tmp_path / 'config.json')!r}))\n"
@@ -189,7 +190,9 @@ def test_fetch_prepares_and_the_server_imports_no_sklearn(tmp_path: Path, fresh:
 def test_a_server_that_finds_nothing_prepared_prepares(tmp_path: Path, fresh: Path) -> None:
     from urllib.request import urlopen
 
-    with serving(tmp_path, config_for(fresh, model={"prepared": str(tmp_path / "prepared")})) as process:
+    with serving(
+        tmp_path, config_for(fresh, model={"acceleration": "Auto", "prepared": str(tmp_path / "prepared")})
+    ) as process:
         with urlopen(f"{process.url}/models") as answer:
             told = json.loads(answer.read())["model_metadata"]["primary"]
         assert told["engine"] == "onnxruntime"

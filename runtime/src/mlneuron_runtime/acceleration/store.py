@@ -19,7 +19,7 @@ from mlneuron_runtime.settings import ModelSource
 
 log = structlog.get_logger()
 
-FORMAT = 1
+FORMAT = 2
 """Raised when what is written here, or how a model is converted or verified, changes."""
 
 LIBRARIES = (
