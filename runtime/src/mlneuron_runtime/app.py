@@ -5,6 +5,7 @@ both.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,6 +19,9 @@ from mlneuron_runtime.transport.around import Around
 from mlneuron_runtime.transport.envelope import Envelope, no_route
 from mlneuron_runtime.transport.guide import BatchPredict, Predict
 
+if TYPE_CHECKING:
+    from mlneuron_runtime.traffic.traffic import Traffic
+
 
 def serving_app(plane: DataPlane, around: Around | None = None) -> Starlette:
     """Port 8080: predictions, probes, the guide's /health and /models. `around` is what the process's transports
@@ -28,10 +32,23 @@ def serving_app(plane: DataPlane, around: Around | None = None) -> Starlette:
     hot = within.each(guide, "guide") | within.each(v1.hot(plane), "v1") | within.each(v2.hot(plane), "v2")
     others = within.each(v1.predictions(plane), "v1")
     predictions = [Route(path, endpoint, methods=["POST"]) for path, endpoint in (hot | others).items()]
+    told = (
+        []
+        if within.traffic is None
+        else [Route("/feedback", within.guarded(feedback(plane, within.traffic)), methods=["POST"])]
+    )
     of_v2 = v2_metadata.routes(plane, within(v2.Infer(plane), "v2", "/v2/models/{name}/infer"))
     return _app(
-        plane, [*predictions, *v1.metadata(plane), *of_v2, *management.routes(plane), *openapi.routes(plane)], hot
+        plane,
+        [*predictions, *told, *v1.metadata(plane), *of_v2, *management.routes(plane), *openapi.routes(plane)],
+        hot,
     )
+
+
+def feedback(plane: DataPlane, traffic: "Traffic") -> ASGIApp:
+    from mlneuron_runtime.transport.feedback import Feedback
+
+    return Feedback(plane, traffic)
 
 
 def telemetry_app(plane: DataPlane, started_at: float) -> Starlette:

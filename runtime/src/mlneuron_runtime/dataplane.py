@@ -35,6 +35,9 @@ from mlneuron_runtime.tensors import Array, Inputs, rows_of
 log = structlog.get_logger()
 
 PRIMARY = "primary"
+ONE_A_TURN = tallies.PROTOCOL["grpc"]
+"""gRPC hands over one request in a turn of the event loop: there is no other to wait for."""
+
 ALIASES = (None, "latest", PRIMARY)
 
 NO_MODEL = "no model is loaded yet; send it again when /readyz answers 200"
@@ -268,7 +271,7 @@ class Request:
         assert batcher is not None  # noqa: S101  # something is served
         started = plane.clock()
         plane.telemetry.reached_model()
-        pieces = batcher.at_once(inputs) if plane.alone() else None
+        pieces = batcher.at_once(inputs) if self._protocol == ONE_A_TURN or plane.alone() else None
         if pieces is None:
             pieces = await self._queued(batcher, inputs, timeout)
         seconds = plane.clock() - started

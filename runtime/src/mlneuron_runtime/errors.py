@@ -59,6 +59,12 @@ class UnknownVersion(RequestError):
     client_fault = True
 
 
+class UnknownPrediction(RequestError):
+    """The caller tells the outcome of a prediction that is not known here."""
+
+    client_fault = True
+
+
 class TooManyRows(RequestError):
     """One request holds more rows than one answer should."""
 

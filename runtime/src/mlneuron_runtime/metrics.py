@@ -31,13 +31,17 @@ class Labels:
 
 class Metrics(Collector):
     """Everything that port 9090 tells. `counted` adds up the processes, `labels` is None until a model is loaded,
-    `processes` tells of the processes themselves (default: of this one).
+    `processes` tells of the processes themselves (default: of this one), `others` of what else there is.
     """
 
     def __init__(
-        self, counted: Callable[[], Sum], labels: Callable[[], Labels | None], processes: Collector | None = None
+        self,
+        counted: Callable[[], Sum],
+        labels: Callable[[], Labels | None],
+        processes: Collector | None = None,
+        others: Callable[[], Iterator[Metric]] = lambda: iter(()),
     ) -> None:
-        self._counted, self._labels = counted, labels
+        self._counted, self._labels, self._others = counted, labels, others
         self.registry = CollectorRegistry()
         self.registry.register(self)
         self.registry.register(processes or ProcessCollector(registry=None))
@@ -55,6 +59,7 @@ class Metrics(Collector):
         yield from outcomes(counted)
         yield from calls(counted)
         yield from present(counted, labels)
+        yield from self._others()
 
 
 def guide(counted: Sum, labels: Labels | None) -> Iterator[Metric]:

@@ -23,9 +23,9 @@ UNEXPECTED = "Unexpected"
 """The reason of an error that is no RequestError: a defect of this server."""
 
 REASONS = (
-    "InvalidInput", "UnknownModel", "UnknownVersion", "TooManyRows", "NotReady", "Overloaded", "DeadlineExceeded",
-    "ModelFailed", "BodyTooLarge", "UnsupportedBody", "MalformedBody", "SlowBody", "Disconnected", "NoRoute",
-    "Unauthorized", "Unimplemented", "HeaderTooLarge", "TooManyConnections", UNEXPECTED,
+    "InvalidInput", "UnknownModel", "UnknownVersion", "UnknownPrediction", "TooManyRows", "NotReady", "Overloaded",
+    "DeadlineExceeded", "ModelFailed", "BodyTooLarge", "UnsupportedBody", "MalformedBody", "SlowBody", "Disconnected",
+    "NoRoute", "Unauthorized", "Unimplemented", "HeaderTooLarge", "TooManyConnections", UNEXPECTED,
 )  # fmt: skip
 """The classes of errors, a bounded set."""
 

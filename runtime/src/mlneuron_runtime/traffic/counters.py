@@ -63,6 +63,12 @@ class Counters:
         self._cells[self._start + FIELD["seconds"]] += seconds
         self._cells[self._start + LATENCY + bisect_left(BOUNDS, seconds)] += 1
 
+    def fell(self, reason: str, at_fault: bool) -> None:
+        """The primary answered instead; `at_fault`: the variant was asked."""
+        self.add(reason)
+        if at_fault:
+            self.add("errors")
+
     def compared(self, outcome: str, seconds: float, primary_seconds: float) -> None:
         """A mirrored request, and how long both took."""
         self.add(outcome)

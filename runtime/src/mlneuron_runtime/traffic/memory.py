@@ -1,4 +1,4 @@
-"""The latest predictions, for outcomes that are told by something else than a prediction's id. Pure; the clock is given."""
+"""The latest predictions, for outcomes that do not come with a prediction's id. Pure; the clock is given."""
 
 from collections import OrderedDict
 from collections.abc import Callable

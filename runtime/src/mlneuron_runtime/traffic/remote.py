@@ -15,7 +15,8 @@ from mlneuron_runtime.traffic.table import Variant
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 
-UNAVAILABLE = 503
+REASONS = {503: "unavailable", 504: "timeout"}
+"""Of the statuses that are the variant's fault; all others from 500 on are `server_error`."""
 
 CHANNEL_GRACE_SECONDS = 30.0
 
@@ -56,13 +57,13 @@ class Remote:
 
     async def post(self, path: bytes, headers: Iterable[Header], body: bytes, seconds: float) -> Response:
         """A good answer of the variant's, or Fallen."""
-        response = await self._admitted(self._client.post(path, headers, body), seconds)
+        response: Response = await self._admitted(self._client.post(path, headers, body), seconds)
         if response.status < 300:
             self.circuit.succeeded()
             return response
         if response.status >= 500:
             self.circuit.failed()
-            raise Fallen("unavailable" if response.status == UNAVAILABLE else "server_error", response)
+            raise Fallen(REASONS.get(response.status, "server_error"), response)
         self.circuit.released()
         raise Fallen("refused", response)
 

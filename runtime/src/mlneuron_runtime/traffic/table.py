@@ -22,7 +22,7 @@ MOST_VARIANTS = 8
 """As many as the counters have room for."""
 
 DIGEST_BYTES = 8
-SPACE = 2 ** (8 * DIGEST_BYTES)
+SPACE: int = 2 ** (8 * DIGEST_BYTES)
 
 
 class BadTable(ValueError):
@@ -82,7 +82,8 @@ class Table:
     def assigned(self, subject: bytes) -> str:
         """The variant that answers a subject, always the same while its slot is not moved."""
         digest = hashlib.blake2b(subject, digest_size=DIGEST_BYTES, person=self.person).digest()
-        return self.names[self.owners[int.from_bytes(digest, "little") * SLOTS // SPACE]]
+        slot: int = int.from_bytes(digest, "little") * SLOTS // SPACE
+        return self.names[self.owners[slot]]
 
     def anyone(self, draw: random.Random) -> str:
         """The variant for a request without a subject."""
@@ -100,6 +101,10 @@ class Table:
     @property
     def shadows(self) -> list[Variant]:
         return [variant for variant in self.variants.values() if variant.mode == "Shadow"]
+
+
+NOBODY = Table("", Subject(), (PRIMARY,), {}, bytes(SLOTS), b"")
+"""A table without variants."""
 
 
 def parsed(content: bytes, namespace: str, neuron: str) -> Table:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp
 
 from mlneuron_runtime import settings
-from mlneuron_runtime.dataplane import DataPlane
+from mlneuron_runtime.dataplane import PRIMARY, DataPlane
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.transport.auth import Guarded, Tokens
@@ -18,6 +18,8 @@ from mlneuron_runtime.transport.auth import Guarded, Tokens
 if TYPE_CHECKING:
     from mlneuron_runtime.payloads import PayloadLog
     from mlneuron_runtime.tracing import Tracing
+    from mlneuron_runtime.traffic.marks import Marks
+    from mlneuron_runtime.traffic.traffic import Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Around:
     tokens: Tokens | None = None
     payloads: "PayloadLog | None" = None
     tracing: "Tracing | None" = None
+    traffic: "Traffic | None" = None
 
     @classmethod
     def of(cls, plane: DataPlane) -> "Around":
@@ -38,12 +41,17 @@ class Around:
             tokens=None if path is None else Tokens(Path(path)),
             payloads=payload_log(plane),
             tracing=None if exporter is None else tracing(plane, exporter),
+            traffic=traffic(plane),
         )
 
     def __call__(self, endpoint: ASGIApp, protocol: str, path: str) -> ASGIApp:
         """The endpoint with everything around it; `protocol` is one of `tallies.PROTOCOLS`. What a caller without a
         token sends is not worth logging.
         """
+        if self.traffic is not None:
+            from mlneuron_runtime.transport.split import Split
+
+            endpoint = Split(endpoint, self.traffic, self.plane, protocol, self.passed_on)
         if self.payloads is not None:
             from mlneuron_runtime.transport.captured import Captured
 
@@ -55,6 +63,10 @@ class Around:
 
             endpoint = Traced(endpoint, self.tracing, self.plane, protocol, path)
         return endpoint
+
+    def guarded(self, endpoint: ASGIApp) -> ASGIApp:
+        """For what is not a prediction, but for the same callers."""
+        return endpoint if self.tokens is None else Guarded(endpoint, self.tokens, self.plane, PROTOCOL["guide"])
 
     def each(self, endpoints: Mapping[str, ASGIApp], protocol: str) -> dict[str, ASGIApp]:
         """The same for several, by their paths."""
@@ -72,6 +84,21 @@ def payload_log(plane: DataPlane) -> "PayloadLog | None":
     from mlneuron_runtime.payloads import PayloadLog
 
     return PayloadLog(wanted, plane.config.neuron, plane.telemetry.tallies)
+
+
+def traffic(plane: DataPlane) -> "Traffic | None":
+    """What the process knows of the neuron's variants; None where it can have none. Called on the event loop."""
+    path, identity = plane.config.serving.traffic_file, plane.config.neuron
+    if path is None and identity.variant == PRIMARY:
+        return None
+    from mlneuron_runtime.traffic.traffic import Traffic
+
+    def use(marks: "Marks | None") -> None:
+        plane.marks = marks
+
+    plane.traffic = Traffic(identity, None if path is None else Path(path), plane.telemetry.tallies, use)
+    plane.traffic.start()
+    return plane.traffic
 
 
 def tracing(plane: DataPlane, exporter: settings.Exporter) -> "Tracing":

@@ -12,7 +12,7 @@ does.
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.types import Receive, Scope, Send
@@ -22,6 +22,9 @@ from mlneuron_runtime.errors import InvalidInput, RequestError
 from mlneuron_runtime.signature import Rows
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.transport.wire import encode, parse_object, read_body, send_json
+
+if TYPE_CHECKING:
+    from mlneuron_runtime.traffic.marks import Marks
 
 log = structlog.get_logger()
 
@@ -45,7 +48,10 @@ class Predict:
             inputs = served.model.signature.row(required(asked, "features"))
             answer = await request.infer(served, inputs)
             value, confidence = answer.one()
-        await send_json(send, 200, encode(told(value, confidence, answer)))
+        content = told(value, confidence, answer)
+        if plane.marks is not None:
+            plane.marks.add(content, value)
+        await send_json(send, 200, encode(content))
 
 
 class BatchPredict:
@@ -64,7 +70,10 @@ class BatchPredict:
             request.failure = answer.failure
             if request.failure is not None:
                 log.error("model raised on rows of a batch", exc_info=request.failure.__cause__)
-        body = await asyncio.to_thread(encode_batch, rows, answer) if large else encode_batch(rows, answer)
+        marks = plane.marks
+        body = (
+            await asyncio.to_thread(encode_batch, rows, answer, marks) if large else encode_batch(rows, answer, marks)
+        )
         await send_json(send, 200, body)
 
 
@@ -92,13 +101,17 @@ def check_user(asked: dict[str, Any]) -> None:
         raise InvalidInput("user_id", "user_id must be a string", user)
 
 
-def encode_batch(rows: Rows, answer: Answer) -> bytes:
-    """An entry a row: its prediction, or its own error and place."""
+def encode_batch(rows: Rows, answer: Answer, marks: "Marks | None" = None) -> bytes:
+    """An entry a row: its prediction, or its own error and place. `marks`: and who predicted it."""
     if not rows.faults and answer.failure is None:
         predictions = list(all_good(answer))
     else:
         outcomes: dict[int, Outcome] = {**rows.faults, **dict(zip(rows.positions, answer.outcomes(), strict=True))}
         predictions = [entry(position, outcomes[position], answer) for position in range(rows.total)]
+    if marks is not None:
+        for position, prediction in enumerate(predictions):
+            if "prediction" in prediction:
+                marks.add(prediction, prediction["prediction"], position)
     return encode({"predictions": predictions, "batch_size": len(predictions)})
 
 

@@ -3,10 +3,11 @@
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from prometheus_client.metrics_core import Metric
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -36,7 +37,7 @@ def telemetry_routes(plane: DataPlane, started_at: float, now: Callable[[], floa
     everyone = plane.telemetry.everyone
     metrics = Metrics(
         plane.counted, lambda: None if plane.served is None else labels(plane.served),
-        Processes(everyone) if everyone else None,
+        Processes(everyone) if everyone else None, lambda: variants_metrics(plane),
     )  # fmt: skip
 
     async def exposition(_request: Request) -> Response:
@@ -113,6 +114,24 @@ def models(plane: DataPlane) -> dict[str, Any]:
     }
 
 
+def variants_metrics(plane: DataPlane) -> Iterator[Metric]:
+    """Of the variants, where there may be any."""
+    if plane.traffic is None:
+        return iter(())
+    from mlneuron_runtime.traffic import report
+
+    return report.metrics(plane.traffic, plane.telemetry.everyone or [plane.telemetry.tallies])
+
+
+def variants_stats(plane: DataPlane) -> dict[str, Any]:
+    """The same for /stats."""
+    if plane.traffic is None:
+        return {}
+    from mlneuron_runtime.traffic import report
+
+    return {"traffic": report.stats(plane.traffic, plane.telemetry.everyone or [plane.telemetry.tallies])}
+
+
 def stats(plane: DataPlane, started_at: float, now: float) -> dict[str, Any]:
     """For the operator; counters are of requests, since the process started."""
     counted, source, served = plane.counted(), plane.config.model, plane.served
@@ -137,4 +156,5 @@ def stats(plane: DataPlane, started_at: float, now: float) -> dict[str, Any]:
         "healthScore": score,
         "healthStatus": health_status(score),
         "queueDepth": counted.count(tallies.QUEUE_DEPTH),
+        **variants_stats(plane),
     }

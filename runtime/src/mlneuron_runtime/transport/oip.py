@@ -29,7 +29,7 @@ REFUSED_PARAMETERS: Mapping[str, str] = {
 MICROSECONDS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wanted:
     """An output that is asked for by name. `binary` None: as the request says of all."""
 
@@ -37,7 +37,7 @@ class Wanted:
     binary: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """A request for inference. `outputs` empty: all; `timeout` in seconds."""
 
@@ -48,7 +48,7 @@ class Asked:
     binary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Told:
     """The answer: the outputs in the order asked for."""
 

@@ -56,6 +56,8 @@ class Predict:
             field = field_of(parsed)
             answer = await request.infer(served, inputs_of(served.model.signature, parsed[field], field))
             values = [value for value, _confidence in answer.listed()]
+        if plane.marks is not None and len(values) == 1:
+            plane.marks.note(values[0])
         told = {ANSWERED_BY[field]: values}
         await send_json(send, 200, await asyncio.to_thread(encode, told) if large else encode(told))
 

@@ -13,7 +13,7 @@ from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.transport.guide import LARGE_BODY
-from mlneuron_runtime.transport.oip import Asked, Told, infer
+from mlneuron_runtime.transport.oip import Asked, Told, infer, note
 from mlneuron_runtime.transport.oip_json import asked, binary_answer, json_answer
 from mlneuron_runtime.transport.wire import LONGEST_LENGTH, OCTETS_TYPE, parse_object, read_body, send_json
 
@@ -43,6 +43,8 @@ class Infer:
             large = len(body) > LARGE_BODY
             wanted = await asyncio.to_thread(decoded, body, header) if large else decoded(body, header)
             told = await infer(request, served, wanted)
+            if plane.marks is not None:
+                note(plane.marks, told)
             large = sum([values.size for values in told.outputs.values()]) > LARGE_ANSWER
             parts, headers = await asyncio.to_thread(encoded, told, wanted) if large else encoded(told, wanted)
         await send_answer(send, parts, headers)

@@ -78,6 +78,7 @@ STATUS: Mapping[type[errors.RequestError], HTTPStatus] = {
     errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.UnknownModel: HTTPStatus.NOT_FOUND,
     errors.UnknownVersion: HTTPStatus.NOT_FOUND,
+    errors.UnknownPrediction: HTTPStatus.NOT_FOUND,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
     errors.Unimplemented: HTTPStatus.NOT_IMPLEMENTED,
     errors.TooManyRows: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

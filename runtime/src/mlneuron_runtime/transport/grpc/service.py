@@ -83,7 +83,8 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has no type
             served = plane.model(given.model_name, given.model_version)
             asked = await asyncio.to_thread(messages.asked, given) if large else messages.asked(given)
             left = context.time_remaining()
-            told = await oip.infer(request, served, asked, None if left is None else max(left, 0.0))
+            left = None if left is None else max(left, 0.0)
+            told = await oip.infer(request, served, asked, left)
             raw = bool(given.raw_input_contents)
             return await asyncio.to_thread(messages.answer, told, raw) if large else messages.answer(told, raw)
 

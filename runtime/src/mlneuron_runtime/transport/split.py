@@ -1,0 +1,239 @@
+"""Endpoints of a neuron whose versions compete: each request is answered by the variant that its subject is assigned
+to, here or by one hop, and by the primary where that variant gives no answer.
+
+In front of an endpoint, so that no protocol knows of it. The answer says who gave it: `X-Neuron-Variant`, and
+`X-Neuron-Fallback: candidate; timeout` where the primary stood in.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mlneuron_runtime import log
+from mlneuron_runtime.dataplane import DataPlane
+from mlneuron_runtime.errors import DeadlineExceeded, NotReady, RequestError, UnknownVersion
+from mlneuron_runtime.tallies import PROTOCOL
+from mlneuron_runtime.traffic import marks
+from mlneuron_runtime.traffic.agreement import agree
+from mlneuron_runtime.traffic.client import Response
+from mlneuron_runtime.traffic.mirror import Copy
+from mlneuron_runtime.traffic.remote import Fallen, Remote
+from mlneuron_runtime.traffic.subject import LATEST, Asked, Pin, of_request
+from mlneuron_runtime.traffic.table import NOBODY, PRIMARY, Table
+from mlneuron_runtime.traffic.traffic import Traffic
+from mlneuron_runtime.transport import rows
+from mlneuron_runtime.transport.forwarding import DEADLINE, HOP, SECONDS, PassedOn, sent_on, told_back
+from mlneuron_runtime.transport.noted import Noted, number_of
+from mlneuron_runtime.transport.v2 import HEADER_LENGTH
+from mlneuron_runtime.transport.wire import BODY, read_body
+
+FORWARD_SHARE = 0.5
+"""Of a request's time, for the variant: the rest is for the primary, should it have to answer."""
+
+
+class Split:
+    """An ASGI endpoint; `protocol` is one of `tallies.PROTOCOLS`."""
+
+    def __init__(
+        self, endpoint: ASGIApp, traffic: Traffic, plane: DataPlane, protocol: str, passed_on: PassedOn
+    ) -> None:
+        self.endpoint, self.traffic, self.plane, self.protocol = endpoint, traffic, plane, protocol
+        self.passed_on = passed_on
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.traffic.table is None and not self.traffic.named:
+            await self.endpoint(scope, receive, send)
+            return
+        marks.prediction.set(None)
+        if self.traffic.table is None or header_of(scope, HOP) is not None:
+            await self.within_deadline(scope, receive, send)
+            return
+        try:
+            body = await self.body_of(scope, receive)
+            table = self.traffic.table or NOBODY  # as of now: nothing waits from here until it is known who answers
+            asked = of_request(table.subject, self.protocol, scope["headers"], head_of(scope, body), version_of(scope))
+            name = self.assigned(table, asked)
+        except RequestError:
+            with self.plane.request(PROTOCOL[self.protocol]):  # refused requests are counted as others are
+                raise
+        if asked.rows is not None:
+            await rows.answered(self, table, asked.rows, scope, receive, send)
+        elif name == PRIMARY:
+            await self.here(table, asked, scope, receive, send)
+        else:
+            await self.there(table, self.traffic.remotes[name], asked, scope, receive, send)
+
+    async def body_of(self, scope: Scope, receive: Receive) -> bytes:
+        """The body, kept for the endpoint."""
+        serving = self.plane.config.serving
+        body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds, octets=True)
+        scope["state"][BODY] = body
+        return body
+
+    def assigned(self, table: Table, asked: Asked) -> str:
+        """Who answers; raises UnknownVersion for a pin that means nobody."""
+        if asked.pin is not None and asked.pin.value != LATEST:
+            return self.pinned(table, asked.pin)
+        if asked.subject is None:
+            return table.anyone(self.traffic.draw)
+        return table.assigned(asked.subject)
+
+    def pinned(self, table: Table, pin: Pin) -> str:
+        served = self.plane.served
+        if served is not None and pin.value == served.version:
+            return PRIMARY
+        name = table.pinned(pin.value)
+        if name is None:
+            own = () if served is None else (served.version,)
+            versions = [variant.version for variant in table.variants.values() if variant.version]
+            known = ", ".join([PRIMARY, LATEST, *own, *table.variants, *versions])
+            raise UnknownVersion(
+                pin.field, f"{pin.field} names nothing that is served here; available: {known}", pin.value
+            )
+        return name
+
+    async def within_deadline(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer here what another pod sent, as long as that waits; as this pod's own variant."""
+        clock, variant = self.traffic.clock, self.traffic.identity.variant
+        noted, started = Noted(scope, send, variant), clock()
+        noted.seconds = lambda: clock() - started
+        milliseconds = number_of(header_of(scope, DEADLINE))
+        try:
+            async with asyncio.timeout(None if milliseconds is None else milliseconds / 1000):
+                await self.endpoint(scope, receive, noted)
+        except TimeoutError as error:
+            raise DeadlineExceeded("server", "whoever sent this on waits no longer") from error
+
+    async def here(
+        self, table: Table, asked: Asked, scope: Scope, receive: Receive, send: Send, fallen: str | None = None
+    ) -> int:
+        """Answer by the primary; the status. `fallen` says for whom, and why: that is then no request of its own."""
+        traffic = self.traffic
+        clock, counters = traffic.clock, traffic.primary
+        noted, started = Noted(scope, send, PRIMARY, fallen), clock()
+        shadows = [] if fallen is not None or asked.pin is not None else self.shadows(table)
+        noted.keeps = bool(shadows)
+        try:
+            await self.endpoint(scope, receive, noted)
+        except Exception as error:
+            if fallen is None and not (isinstance(error, RequestError) and error.client_fault):
+                counters.add("errors")
+            raise
+        finally:
+            seconds = clock() - started
+            if fallen is None:
+                counters.add("requests")
+                counters.answered(seconds)
+        self.remember(asked)
+        for remote in shadows:
+            self.mirror(remote, scope, noted, seconds)
+        return noted.status
+
+    async def there(
+        self, table: Table, remote: Remote, asked: Asked, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer by a variant; where it gives none, by the primary, unless the caller named it."""
+        name = remote.variant.name
+        try:
+            response = await self.ask(remote, scope, scope["state"][BODY])
+        except Fallen as fallen:
+            if asked.pin is not None:
+                await self.unanswered(name, asked.pin, fallen, send)
+                return
+            status = await self.here(table, asked, scope, receive, send, f"{name}; {fallen.reason}")
+            if fallen.reason == "refused" and status < 400:
+                remote.counters.fell("refused", True)
+            return
+        self.count_answer()
+        await told_back(response, name, scope, send)
+        self.remember(asked)
+
+    async def ask(self, remote: Remote, scope: Scope, body: bytes) -> Response:
+        """A variant's good answer, or Fallen; both counted."""
+        plane, clock, counters = self.plane, self.traffic.clock, remote.counters
+        seconds = FORWARD_SHARE * plane.config.serving.timeout_seconds
+        started = clock()
+        plane.in_flight += 1
+        counters.add("requests")
+        try:
+            response = await remote.post(scope["raw_path"], sent_on(scope, self.passed_on, seconds), body, seconds)
+        except Fallen as fallen:
+            if fallen.reason != "refused":  # which is a failure only if the primary does otherwise
+                counters.fell(fallen.reason, fallen.asked)
+                counters.answered(clock() - started)
+            raise
+        finally:
+            plane.in_flight -= 1
+            plane.last_seen = clock()
+        taken = number_of(response.header(SECONDS))
+        counters.answered(clock() - started if taken is None else taken)
+        return response
+
+    async def unanswered(self, name: str, pin: Pin, fallen: Fallen, send: Send) -> None:
+        """Who named a variant gets its refusal, or is told that it does not answer."""
+        with self.plane.request(PROTOCOL[self.protocol]):
+            if not isinstance(fallen.told, Response) or fallen.reason != "refused":
+                told = (
+                    f"the variant {name} does not answer ({fallen.reason}); send it again later, or without {pin.field}"
+                )
+                raise NotReady(pin.field, told)
+            await told_back(fallen.told, name, {}, send)
+
+    def count_answer(self) -> None:
+        """Of a request that this process did not answer itself."""
+        telemetry = self.plane.telemetry
+        telemetry.received(PROTOCOL[self.protocol])
+        telemetry.succeeded()
+        telemetry.left()
+
+    def remember(self, asked: Asked) -> None:
+        mark, request = marks.prediction.get(), log.request_id.get()
+        if mark is not None:
+            if request is not None:
+                self.traffic.memory.note("request_id", request, mark)
+            if asked.subject is not None:
+                self.traffic.memory.note("subject", asked.subject.decode(errors="replace"), mark)
+
+    def shadows(self, table: Table) -> list[Remote]:
+        """Those that the present request is mirrored to."""
+        draw, remotes = self.traffic.draw, self.traffic.remotes
+        drawn = [variant.name for variant in table.shadows if draw.random() * 100 < variant.percent]
+        return [remotes[name] for name in drawn if name in remotes]
+
+    def mirror(self, remote: Remote, scope: Scope, noted: Noted, seconds: float) -> None:
+        """Let a variant answer, too, some time."""
+        if noted.status != 200:
+            return
+        served, clock, body, ours = self.plane.served, self.traffic.clock, scope["state"][BODY], noted.body
+        exact = served is not None and is_classifier(spec.name for spec in served.outputs)
+        limit = self.plane.config.serving.timeout_seconds
+        path, headers = scope["raw_path"], sent_on(scope, self.passed_on, limit)
+
+        async def ask() -> tuple[bool, float]:
+            started = clock()
+            response = await remote.post(path, headers, body, limit)
+            taken = number_of(response.header(SECONDS))
+            return agree(ours, response.body, exact), clock() - started if taken is None else taken
+
+        self.traffic.mirror.offer(Copy(ask, seconds, len(body) + len(ours), remote.counters))
+
+
+def is_classifier(outputs: Iterable[str]) -> bool:
+    return "confidence" in outputs
+
+
+def header_of(scope: Mapping[str, Sequence[tuple[bytes, bytes]]], wanted: bytes) -> bytes | None:
+    return next((value for name, value in scope["headers"] if name == wanted), None)
+
+
+def head_of(scope: Scope, body: bytes) -> bytes:
+    """The JSON of a body that binary tensors may follow."""
+    length = header_of(scope, HEADER_LENGTH)
+    return body if length is None or not length.isdigit() else body[: int(length[:18])]
+
+
+def version_of(scope: Scope) -> str | None:
+    """The version that a path of V1 or V2 names."""
+    _, _, rest = scope["path"].partition("/versions/")
+    return rest.partition("/")[0].partition(":")[0] or None
