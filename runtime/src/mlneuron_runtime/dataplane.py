@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import structlog
@@ -31,6 +31,10 @@ from mlneuron_runtime.settings import Config
 from mlneuron_runtime.tallies import Sum
 from mlneuron_runtime.telemetry import Telemetry
 from mlneuron_runtime.tensors import Array, Inputs, rows_of
+
+if TYPE_CHECKING:
+    from mlneuron_runtime.traffic.marks import Marks
+    from mlneuron_runtime.traffic.traffic import Traffic
 
 log = structlog.get_logger()
 
@@ -133,7 +137,7 @@ class DataPlane:
     """The model with its queue, and what is known of both. Lives on one event loop.
 
     `alone` says whether no other request is being worked on; a transport's server may know. `requests` is the kind of
-    request where it is not the usual one.
+    request where it is not the usual one. `traffic` is there where variants may compete, `marks` where one does.
     """
 
     config: Config
@@ -141,6 +145,8 @@ class DataPlane:
     clock: Callable[[], float] = time.perf_counter
     alone: Callable[[], bool] = lambda: False
     requests: "type[Request] | None" = None
+    traffic: "Traffic | None" = None
+    marks: "Marks | None" = None
     draining: bool = False
     in_flight: int = 0
     last_seen: float = 0.0
@@ -219,7 +225,7 @@ class DataPlane:
         served = self._served
         if served is None:
             raise NotReady("server", NO_MODEL)
-        if version in ALIASES or version == served.version:
+        if version in ALIASES or version == served.version or version == self.config.neuron.variant:
             return served
         available = f"available: {PRIMARY}, latest, {served.version}"
         if not isinstance(version, str):

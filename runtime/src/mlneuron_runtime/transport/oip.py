@@ -6,12 +6,16 @@ datatype or parameter may be is decided here, once.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlneuron_runtime.dataplane import Request
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.loading import Served
+from mlneuron_runtime.models.base import PREDICTION
 from mlneuron_runtime.tensors import DTYPES, Array, Tensor, TensorSpec
+
+if TYPE_CHECKING:
+    from mlneuron_runtime.traffic.marks import Marks
 
 MAX_DIMENSIONS = 16
 
@@ -71,6 +75,13 @@ async def infer(request: Request, served: Served, asked: Asked, left: float | No
         check_known(asked.outputs, outputs)
         outputs = {wanted.name: outputs[wanted.name] for wanted in asked.outputs}
     return Told(served, asked.id, outputs)
+
+
+def note(marks: "Marks", told: Told) -> None:
+    """Mark the prediction of the only row, where it was asked for."""
+    values = told.outputs.get(PREDICTION)
+    if values is not None and len(values) == 1:
+        marks.note(values.tolist()[0])
 
 
 def check_known(wanted: Sequence[Wanted], known: Collection[str]) -> None:
