@@ -55,6 +55,12 @@ def source(path: Path, **values: Any) -> ModelSource:
     return ModelSource(**{**known, "prepared": str(path.parent / "prepared"), **values})
 
 
+def auto(folder: Path, path: Path) -> dict[str, Any]:
+    """A config whose model is to be accelerated."""
+    told = {"acceleration": "Auto", "prepared": str(folder / "prepared"), "uri": path.as_uri()}
+    return config_for(path, model=told)
+
+
 def entry(given: ModelSource) -> Path:
     """The folder of what was prepared."""
     return Path(given.prepared or "", key_of(digest_of(Path(given.path)), given))

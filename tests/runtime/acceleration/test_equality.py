@@ -72,14 +72,14 @@ def test_an_accelerated_booster_answers_fresh_rows_as_the_original_does(name: st
 @pytest.mark.parametrize(("make", "why"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_converted_exactly_says_why(make: Callable[[], Any], why: str) -> None:
     found = prepared(model(make()))
-    assert found.onnx is None
+    assert found.content is None
     assert why in found.reason
     assert found.reason.startswith(("sklearn: ", "xgboost: "))
 
 
 def test_the_same_model_becomes_the_same_bytes() -> None:
     original = model(ACCELERATED["forest_words"]())
-    one, other = (candidates(original)[0]().onnx for _ in range(2))
+    one, other = (candidates(original)[0]().content for _ in range(2))
     assert one == other
 
 

@@ -12,8 +12,6 @@ from mlneuron_runtime.settings import ModelSource
 
 log = structlog.get_logger()
 
-ENGINE = "onnxruntime"
-
 
 def choose(source: ModelSource, artifact: str, original: Callable[[], Model]) -> tuple[Loaded | None, str]:
     """The engine, or None where the original serves, and why. `artifact` is the model's digest, checked; `original`
@@ -28,20 +26,20 @@ def choose(source: ModelSource, artifact: str, original: Callable[[], Model]) ->
         manifest = store.find(key)
         if manifest is None:
             return None, f"{source.framework}: nothing was prepared"
-        onnx = store.onnx(key, manifest)
-        return None if onnx is None else _engine(manifest, onnx, original), manifest.reason
+        content = store.content(key, manifest)
+        return None if content is None else _engine(manifest, content, original), manifest.reason
     except Exception as error:
         log.warning("the prepared engine cannot be used", cause=first_line(error))
         return None, f"{source.framework}: the prepared engine cannot be used ({first_line(error)})"
 
 
-def _engine(manifest: Manifest, onnx: bytes, original: Callable[[], Model]) -> Loaded | None:
+def _engine(manifest: Manifest, content: bytes, original: Callable[[], Model]) -> Loaded | None:
     from mlneuron_runtime.models.accelerated import AcceleratedModel, Relieved
 
     if manifest.engine is None or manifest.original is None:
         return None
-    engine = AcceleratedModel(manifest.engine, manifest.original, onnx)
+    engine = AcceleratedModel(manifest.engine, manifest.original, content)
     crossover = manifest.engine.crossover
     model = engine if crossover is None else Relieved(engine, original, crossover)
     warnings = tuple(Warned(reason, message) for reason, message in manifest.original.warnings)
-    return Loaded(model, warnings, manifest.original.framework, ENGINE)
+    return Loaded(model, warnings, manifest.original.framework, manifest.engine.library)

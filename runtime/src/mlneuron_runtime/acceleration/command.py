@@ -21,6 +21,6 @@ def prepare(source: ModelSource, folder: Path, image: str, threads: int) -> Mani
     loaded = loading.deserialise(source, image, threads)
     found = preparing.prepared(loaded.model)
     manifest = found.manifest(loaded, artifact)
-    Store(folder).put(key_of(artifact, source), manifest, found.onnx)
+    Store(folder).put(key_of(artifact, source), manifest, found.content)
     log.info("prepared", reason=manifest.reason)
     return manifest

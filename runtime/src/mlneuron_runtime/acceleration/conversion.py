@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from mlneuron_runtime.acceleration import boosters, forests, steps
+from mlneuron_runtime.acceleration import boosters, forests, linear, steps
 from mlneuron_runtime.acceleration.graph import INPUT, OPSETS
-from mlneuron_runtime.acceleration.store import Kind
+from mlneuron_runtime.acceleration.store import Kind, Library
 from mlneuron_runtime.acceleration.trees import NotConvertible
 from mlneuron_runtime.models.base import Model
 from mlneuron_runtime.models.predictors import BY_SIGN, final_step, is_shipped, predicts_most_probable
@@ -23,14 +23,15 @@ FLOAT32, FLOAT64 = "float32", "float64"
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An engine that may do. It takes rows of the numpy dtype `input`; `kind` says how to read its outputs, `classes`
-    what its labels are.
+    what its labels are, `library` what runs it.
     """
 
-    onnx: bytes
+    content: bytes
     input: str
     kind: Kind
     classes: Any = None
     objective: str | None = None
+    library: Library = "onnxruntime"
 
 
 def candidates(model: Model) -> list[Callable[[], Candidate]]:
@@ -62,6 +63,9 @@ def estimators(model: SklearnModel, width: int) -> list[Callable[[], Candidate]]
     def made(dtype: str) -> Candidate:
         return Candidate(converted(estimator, width, dtype, kind), dtype, kind, classes)
 
+    found = linear.arrays_of(estimator)
+    if found is not None:
+        return [lambda: Candidate(found.content(), FLOAT64, kind, classes, library="numpy"), partial(made, FLOAT64)]
     return [partial(made, FLOAT32), partial(made, FLOAT64)]
 
 

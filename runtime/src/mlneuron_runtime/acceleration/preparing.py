@@ -30,11 +30,11 @@ Asked = tuple[FloatArray, Prediction]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is kept. Without `onnx` the original serves."""
+    """What is kept. Without `content` the original serves."""
 
     reason: str
     engine: Engine | None = None
-    onnx: bytes | None = None
+    content: bytes | None = None
     seconds: dict[str, dict[int, float]] = field(default_factory=dict)
 
     def manifest(self, loaded: Loaded, artifact: str) -> Manifest:
@@ -91,13 +91,15 @@ def measured(
     seconds = {"engine": fast, "original": own}
     library = model.type.partition("_")[0]
     if not measuring.faster(fast, own):
-        return Found(f"{library}: onnxruntime is not faster ({measuring.slower_where(fast, own)})", seconds=seconds)
+        return Found(
+            f"{library}: {candidate.library} is not faster ({measuring.slower_where(fast, own)})", seconds=seconds
+        )
     crossover = measuring.crossover(fast, own)
     engine = msgspec.structs.replace(engine, crossover=crossover)
-    reason = f"onnxruntime ({candidate.input}): {verdict}"
+    reason = f"{candidate.library} ({candidate.input}): {verdict}"
     if crossover is not None:
         reason += f"; {library} for {crossover:,} rows and more at once, once such have come"
-    return Found(reason, engine, candidate.onnx, seconds)
+    return Found(reason, engine, candidate.content, seconds)
 
 
 def answered(model: Model) -> list[Asked]:
@@ -113,15 +115,15 @@ def answered(model: Model) -> list[Asked]:
 
 
 def contender(model: Model, candidate: Candidate, engine: Engine) -> AcceleratedModel:
-    return AcceleratedModel(engine, original_of(Loaded(model)), candidate.onnx)
+    return AcceleratedModel(engine, original_of(Loaded(model)), candidate.content)
 
 
 def engine_of(candidate: Candidate, asked: list[Asked]) -> Engine:
     values = asked[0][1].values.dtype
     return Engine(
-        sha256=hashlib.sha256(candidate.onnx).hexdigest(), input=candidate.input, kind=candidate.kind, split=WHOLE,
+        sha256=hashlib.sha256(candidate.content).hexdigest(), input=candidate.input, kind=candidate.kind, split=WHOLE,
         values=values.str, classes=None if candidate.classes is None else classes_of(candidate.classes),
-        objective=candidate.objective,
+        objective=candidate.objective, library=candidate.library,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Where prepared engines are kept: `<folder>/<key>/engine.json` and, where there is an engine, `engine.onnx`.
+"""Where prepared engines are kept: `<folder>/<key>/engine.json` and, where there is an engine, its file.
 
 The key is of the artifact's content and of every version that matters, so what is there is never stale. A refusal is
 kept as well: an engine.json without an engine.
@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from mlneuron_runtime.settings import ModelSource
 
 log = structlog.get_logger()
 
-FORMAT = 2
+FORMAT = 3
 """Raised when what is written here, or how a model is converted or verified, changes."""
 
 LIBRARIES = (
@@ -32,6 +33,12 @@ label; numbers; or what an xgboost objective says.
 """
 
 
+Library = Literal["onnxruntime", "numpy"]
+"""What runs an engine."""
+
+FILES: Mapping[Library, str] = {"onnxruntime": "engine.onnx", "numpy": "engine.npz"}
+
+
 class Classes(msgspec.Struct, frozen=True):
     """A classifier's classes as numpy holds them: `dtype` and JSON values."""
 
@@ -40,7 +47,7 @@ class Classes(msgspec.Struct, frozen=True):
 
 
 class Engine(msgspec.Struct, frozen=True):
-    """How an engine is run: `sha256` of engine.onnx, the numpy dtype of its rows, the largest number of rows in one
+    """How an engine is run: `sha256` of its file, the numpy dtype of its rows, the largest number of rows in one
     call, the numpy dtype of the answers' values, and from how many rows on the original is faster, if it ever is.
     """
 
@@ -52,6 +59,7 @@ class Engine(msgspec.Struct, frozen=True):
     classes: Classes | None = None
     objective: str | None = None
     crossover: int | None = None
+    library: Library = "onnxruntime"
 
 
 class Original(msgspec.Struct, frozen=True):
@@ -92,12 +100,12 @@ class Store:
         except (OSError, msgspec.DecodeError):
             return None
 
-    def onnx(self, key: str, manifest: Manifest) -> bytes | None:
+    def content(self, key: str, manifest: Manifest) -> bytes | None:
         """The engine's bytes; None if there are none, or they are not those that were verified."""
         if manifest.engine is None:
             return None
         try:
-            content = (self.folder / key / "engine.onnx").read_bytes()
+            content = (self.folder / key / FILES[manifest.engine.library]).read_bytes()
         except OSError:
             return None
         return content if hashlib.sha256(content).hexdigest() == manifest.engine.sha256 else None
@@ -107,19 +115,19 @@ class Store:
         manifest = self.find(key)
         if manifest is None:
             return False
-        if manifest.engine is None or self.onnx(key, manifest) is not None:
+        if manifest.engine is None or self.content(key, manifest) is not None:
             return True
         log.warning("the prepared engine is not the one that was verified", folder=str(self.folder / key))
         return False
 
-    def put(self, key: str, manifest: Manifest, onnx: bytes | None) -> None:
+    def put(self, key: str, manifest: Manifest, content: bytes | None) -> None:
         """Keep it, in the place of what was there under this key; appears by one rename."""
         self.folder.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{key[:12]}-", dir=self.folder))
         try:
             fresh.chmod(0o755)
-            if onnx is not None:
-                (fresh / "engine.onnx").write_bytes(onnx)
+            if content is not None and manifest.engine is not None:
+                (fresh / FILES[manifest.engine.library]).write_bytes(content)
             (fresh / "engine.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
             self._rename(fresh, self.folder / key)
         finally:

@@ -1,4 +1,4 @@
-"""A model by its prepared engine: onnxruntime answers as the original would, whose library is not imported."""
+"""A model by its prepared engine, which answers as the original would, whose library is not imported."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ import structlog
 from mlneuron_runtime.acceleration.store import Engine, Original
 from mlneuron_runtime.failure import first_line
 from mlneuron_runtime.models.base import PROBABILITIES, Model, Prediction
+from mlneuron_runtime.models.linear import Linear
 from mlneuron_runtime.models.predictors import by_sign, most_probable
 from mlneuron_runtime.signature.matrix import Matrix
 from mlneuron_runtime.signature.values import FloatArray
@@ -22,19 +23,15 @@ Outputs = list[Array]
 
 
 class AcceleratedModel:
-    """An engine behind the Model protocol. Raises whatever onnxruntime raises for bytes that are no engine."""
+    """An engine behind the Model protocol. Raises whatever its library raises for bytes that are no engine."""
 
     steady = True
 
-    def __init__(self, engine: Engine, original: Original, onnx: bytes) -> None:
+    def __init__(self, engine: Engine, original: Original, content: bytes) -> None:
         self.signature = msgspec.convert(original.signature, Matrix)
         self.type = original.type
         self.details: Mapping[str, object] = original.details
-        self._session = session(onnx)
-        self._run = self._session.run
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        (given,) = self._session.get_inputs()
-        self._input: str = given.name
+        self._run = Linear.of(content).runner() if engine.library == "numpy" else onnx_runner(content)
         self._dtype = np.dtype(engine.input)
         self._split = engine.split
         self._read = reader(engine)
@@ -44,14 +41,11 @@ class AcceleratedModel:
         (rows,) = inputs
         rows = rows.astype(self._dtype, copy=False)
         if len(rows) <= self._split:
-            return self._read(self._run(self._outputs, {self._input: rows}))
+            return self._read(self._run(rows))
         return self._read(self._in_parts(rows))
 
     def _in_parts(self, rows: FloatArray) -> Outputs:
-        parts = [
-            self._run(self._outputs, {self._input: rows[start : start + self._split]})
-            for start in range(0, len(rows), self._split)
-        ]
+        parts = [self._run(rows[start : start + self._split]) for start in range(0, len(rows), self._split)]
         return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
 
 
@@ -85,6 +79,13 @@ class Relieved:
             return
         self._large = original.predict
         log.info("large calls go to the original from now on", rows=self._crossover)
+
+
+def onnx_runner(content: bytes) -> Callable[[FloatArray], Outputs]:
+    made = session(content)
+    run, names, (given,) = made.run, [output.name for output in made.get_outputs()], made.get_inputs()
+    name: str = given.name
+    return lambda rows: run(names, {name: rows})
 
 
 def session(onnx: bytes) -> Any:

@@ -1,0 +1,59 @@
+"""Linear models as the few arrays that they are, for numpy: no other library needs to be imported."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlneuron_runtime.signature.values import FloatArray
+from mlneuron_runtime.tensors import Array
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Rows are `offsets[k]` less and by `divisors[k]` divided for each k, then times `weights` (features, targets) plus
+    `intercept`; where it predicts `shares` of classes, the softmax of that.
+    """
+
+    offsets: FloatArray
+    divisors: FloatArray
+    weights: FloatArray
+    intercept: FloatArray
+    shares: bool
+
+    def content(self) -> bytes:
+        """The same for the same arrays: numpy's archives carry no time."""
+        held = io.BytesIO()
+        np.savez(
+            held, offsets=self.offsets, divisors=self.divisors, weights=self.weights, intercept=self.intercept,
+            shares=np.array(self.shares),
+        )  # fmt: skip
+        return held.getvalue()
+
+    @classmethod
+    def of(cls, content: bytes) -> "Linear":
+        """Raises ValueError or KeyError for other bytes; runs no code of theirs."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            offsets, divisors = arrays["offsets"], arrays["divisors"]
+            return cls(offsets, divisors, arrays["weights"], arrays["intercept"], bool(arrays["shares"]))
+
+    def runner(self) -> Callable[[FloatArray], list[Array]]:
+        """Answers rows of float64."""
+        scalings = list(zip(self.offsets, self.divisors, strict=True))
+        weights, intercept = self.weights, self.intercept
+
+        def scores(rows: FloatArray) -> FloatArray:
+            for offset, divisor in scalings:
+                rows = (rows - offset) / divisor
+            made: FloatArray = rows @ weights + intercept
+            return made
+
+        return (lambda rows: [softmax(scores(rows))]) if self.shares else lambda rows: [scores(rows)]
+
+
+def softmax(scores: FloatArray) -> FloatArray:
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    powers /= powers.sum(axis=1, keepdims=True)
+    made: FloatArray = powers
+    return made
