@@ -48,6 +48,12 @@ class Telemetry:
     def succeeded(self) -> None:
         self.tallies.cells[tallies.SUCCESS] += 1
 
+    def passed(self, protocol: int) -> None:
+        """A request that another server answered for this one."""
+        self.received(protocol)
+        self.succeeded()
+        self.left()
+
     def failed(self, error: BaseException) -> None:
         """A request that ends in an error, the caller's or the server's."""
         known = error if isinstance(error, RequestError) else None

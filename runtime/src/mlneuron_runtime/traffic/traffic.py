@@ -15,13 +15,16 @@ from pathlib import Path
 
 import structlog
 
+from mlneuron_runtime.errors import UnknownVersion
+from mlneuron_runtime.log import request_id
 from mlneuron_runtime.settings import Identity
 from mlneuron_runtime.tallies import Tallies
 from mlneuron_runtime.traffic.counters import Board, Counters
-from mlneuron_runtime.traffic.marks import Marks
+from mlneuron_runtime.traffic.marks import Marks, prediction
 from mlneuron_runtime.traffic.memory import Memory
 from mlneuron_runtime.traffic.mirror import Mirror
 from mlneuron_runtime.traffic.remote import Remote
+from mlneuron_runtime.traffic.subject import LATEST, Asked
 from mlneuron_runtime.traffic.table import PRIMARY, BadTable, Table, parsed
 
 log = structlog.get_logger()
@@ -70,6 +73,33 @@ class Traffic:
     @property
     def primary(self) -> Counters:
         return self.board.of(PRIMARY)
+
+    def assigned(self, table: Table, asked: Asked, own: str | None) -> str:
+        """Who answers; `own` is the primary's version. Raises UnknownVersion for a pin that means nobody."""
+        pin = asked.pin
+        if pin is not None and pin.value != LATEST:
+            name = PRIMARY if pin.value == own else table.pinned(pin.value)
+            if name is None:
+                versions = [own, *table.variants, *(variant.version for variant in table.variants.values())]
+                known = ", ".join([PRIMARY, LATEST, *(version for version in versions if version)])
+                told = f"{pin.field} names nothing that is served here; available: {known}"
+                raise UnknownVersion(pin.field, told, pin.value)
+            return name
+        return table.anyone(self.draw) if asked.subject is None else table.assigned(asked.subject)
+
+    def shadows(self, table: Table) -> list[Remote]:
+        """Those that the present request is mirrored to."""
+        drawn = [variant.name for variant in table.shadows if self.draw.random() * 100 < variant.percent]
+        return [self.remotes[name] for name in drawn if name in self.remotes]
+
+    def remember(self, asked: Asked) -> None:
+        """What was predicted for the present request."""
+        mark, request = prediction.get(), request_id.get()
+        if mark is not None:
+            if request is not None:
+                self.memory.note("request_id", request, mark)
+            if asked.subject is not None:
+                self.memory.note("subject", asked.subject.decode(errors="replace"), mark)
 
     def start(self) -> None:
         """Read the table, and watch it. Called on the event loop."""

@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from mlneuron_runtime import log
 from mlneuron_runtime.errors import RequestError
+from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.traffic import marks
 from mlneuron_runtime.traffic.remote import Fallen
 from mlneuron_runtime.traffic.subject import Asked, Rows
@@ -55,7 +56,7 @@ async def answered(split: "Split", table: Table, asked: Rows, scope: Scope, rece
         for place, entry in zip(part.places, part.entries, strict=True):
             entries[place] = entry
     if not any(part.local for part in parts):
-        split.count_answer()
+        split.plane.telemetry.passed(PROTOCOL[split.protocol])
     told: dict[str, Any] = {ANSWERED_BY[asked.field]: entries}
     if asked.field == "batch_features":
         told["batch_size"] = len(entries)
@@ -67,7 +68,7 @@ def grouped(split: "Split", table: Table, asked: Rows) -> dict[str, list[int]]:
     """The rows' places by who answers them."""
     groups: dict[str, list[int]] = {}
     for place, subject in enumerate(asked.subjects):
-        groups.setdefault(split.assigned(table, Asked(subject)), []).append(place)
+        groups.setdefault(split.traffic.assigned(table, Asked(subject), None), []).append(place)
     return groups
 
 

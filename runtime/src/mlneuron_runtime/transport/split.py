@@ -10,16 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mlneuron_runtime import log
 from mlneuron_runtime.dataplane import DataPlane
-from mlneuron_runtime.errors import DeadlineExceeded, NotReady, RequestError, UnknownVersion
+from mlneuron_runtime.errors import DeadlineExceeded, NotReady, RequestError
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.traffic import marks
 from mlneuron_runtime.traffic.agreement import agree
 from mlneuron_runtime.traffic.client import Response
 from mlneuron_runtime.traffic.mirror import Copy
 from mlneuron_runtime.traffic.remote import Fallen, Remote
-from mlneuron_runtime.traffic.subject import LATEST, Asked, Pin, of_request
+from mlneuron_runtime.traffic.subject import Asked, Pin, of_request
 from mlneuron_runtime.traffic.table import NOBODY, PRIMARY, Table
 from mlneuron_runtime.traffic.traffic import Traffic
 from mlneuron_runtime.transport import rows
@@ -53,7 +52,7 @@ class Split:
             body = await self.body_of(scope, receive)
             table = self.traffic.table or NOBODY  # as of now: nothing waits from here until it is known who answers
             asked = of_request(table.subject, self.protocol, scope["headers"], head_of(scope, body), version_of(scope))
-            name = self.assigned(table, asked)
+            name = self.traffic.assigned(table, asked, self.version)
         except RequestError:
             with self.plane.request(PROTOCOL[self.protocol]):  # refused requests are counted as others are
                 raise
@@ -64,34 +63,18 @@ class Split:
         else:
             await self.there(table, self.traffic.remotes[name], asked, scope, receive, send)
 
+    @property
+    def version(self) -> str | None:
+        """The primary's own."""
+        served = self.plane.served
+        return None if served is None else served.version
+
     async def body_of(self, scope: Scope, receive: Receive) -> bytes:
         """The body, kept for the endpoint."""
         serving = self.plane.config.serving
         body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds, octets=True)
         scope["state"][BODY] = body
         return body
-
-    def assigned(self, table: Table, asked: Asked) -> str:
-        """Who answers; raises UnknownVersion for a pin that means nobody."""
-        if asked.pin is not None and asked.pin.value != LATEST:
-            return self.pinned(table, asked.pin)
-        if asked.subject is None:
-            return table.anyone(self.traffic.draw)
-        return table.assigned(asked.subject)
-
-    def pinned(self, table: Table, pin: Pin) -> str:
-        served = self.plane.served
-        if served is not None and pin.value == served.version:
-            return PRIMARY
-        name = table.pinned(pin.value)
-        if name is None:
-            own = () if served is None else (served.version,)
-            versions = [variant.version for variant in table.variants.values() if variant.version]
-            known = ", ".join([PRIMARY, LATEST, *own, *table.variants, *versions])
-            raise UnknownVersion(
-                pin.field, f"{pin.field} names nothing that is served here; available: {known}", pin.value
-            )
-        return name
 
     async def within_deadline(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer here what another pod sent, as long as that waits; as this pod's own variant."""
@@ -112,7 +95,7 @@ class Split:
         traffic = self.traffic
         clock, counters = traffic.clock, traffic.primary
         noted, started = Noted(scope, send, PRIMARY, fallen), clock()
-        shadows = [] if fallen is not None or asked.pin is not None else self.shadows(table)
+        shadows = [] if fallen is not None or asked.pin is not None else traffic.shadows(table)
         noted.keeps = bool(shadows)
         try:
             await self.endpoint(scope, receive, noted)
@@ -125,7 +108,7 @@ class Split:
             if fallen is None:
                 counters.add("requests")
                 counters.answered(seconds)
-        self.remember(asked)
+        self.traffic.remember(asked)
         for remote in shadows:
             self.mirror(remote, scope, noted, seconds)
         return noted.status
@@ -145,9 +128,9 @@ class Split:
             if fallen.reason == "refused" and status < 400:
                 remote.counters.fell("refused", True)
             return
-        self.count_answer()
+        self.plane.telemetry.passed(PROTOCOL[self.protocol])
         await told_back(response, name, scope, send)
-        self.remember(asked)
+        self.traffic.remember(asked)
 
     async def ask(self, remote: Remote, scope: Scope, body: bytes) -> Response:
         """A variant's good answer, or Fallen; both counted."""
@@ -179,27 +162,6 @@ class Split:
                 )
                 raise NotReady(pin.field, told)
             await told_back(fallen.told, name, {}, send)
-
-    def count_answer(self) -> None:
-        """Of a request that this process did not answer itself."""
-        telemetry = self.plane.telemetry
-        telemetry.received(PROTOCOL[self.protocol])
-        telemetry.succeeded()
-        telemetry.left()
-
-    def remember(self, asked: Asked) -> None:
-        mark, request = marks.prediction.get(), log.request_id.get()
-        if mark is not None:
-            if request is not None:
-                self.traffic.memory.note("request_id", request, mark)
-            if asked.subject is not None:
-                self.traffic.memory.note("subject", asked.subject.decode(errors="replace"), mark)
-
-    def shadows(self, table: Table) -> list[Remote]:
-        """Those that the present request is mirrored to."""
-        draw, remotes = self.traffic.draw, self.traffic.remotes
-        drawn = [variant.name for variant in table.shadows if draw.random() * 100 < variant.percent]
-        return [remotes[name] for name in drawn if name in remotes]
 
     def mirror(self, remote: Remote, scope: Scope, noted: Noted, seconds: float) -> None:
         """Let a variant answer, too, some time."""

@@ -21,6 +21,10 @@ StatusOf = Callable[[Exception], Any]
 
 def surrounded(work: Work, around: Around, status_of: StatusOf) -> Work:
     """ModelInfer with what the configuration wants around it; itself where that is nothing."""
+    if around.traffic is not None:
+        from mlneuron_runtime.transport.grpc.split import Split
+
+        work = Split(work, around, around.traffic)
     if around.payloads is not None:
         from mlneuron_runtime.transport.grpc.captured import captured
 

@@ -85,6 +85,8 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has no type
             left = context.time_remaining()
             left = None if left is None else max(left, 0.0)
             told = await oip.infer(request, served, asked, left)
+            if plane.marks is not None:
+                oip.note(plane.marks, told)
             raw = bool(given.raw_input_contents)
             return await asyncio.to_thread(messages.answer, told, raw) if large else messages.answer(told, raw)
 
