@@ -52,7 +52,7 @@ def _ours(acceleration: str) -> Callable[[Model, Place], Launch]:
     def launch(model: Model, place: Place) -> Launch:
         source = {
             "name": model.name, "framework": model.framework, "uri": model.path.as_uri(), "path": str(model.path),
-            "version": "1", "acceleration": acceleration, "prepared": str(place.folder / "prepared"),
+            "version": "1", "acceleration": acceleration, "prepared": str(place.folder.parent / "prepared"),
         }  # fmt: skip
         config = place.folder / "config.json"
         config.write_text(json.dumps({"neuron": {"namespace": "bench", "name": model.name}, "model": source}))
