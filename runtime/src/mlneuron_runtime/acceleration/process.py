@@ -67,6 +67,7 @@ def prepare(source: ModelSource, artifact: str, store: Store, seconds: float) ->
     with _alone(store.folder, key):
         if store.intact(key):
             return
+        log.info("looking for a faster engine", model=source.name, at_most_seconds=seconds)
         refusal = _run(source, store.folder, seconds)
         if refusal is not None:
             log.warning("no faster engine was prepared", cause=refusal)

@@ -1,0 +1,62 @@
+"""Linear models are kept as arrays and answered by numpy."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from mlneuron_runtime.acceleration.conversion import candidates
+from mlneuron_runtime.acceleration.linear import arrays_of
+from mlneuron_runtime.models.linear import Linear
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.runtime.acceleration.estimators import ACCELERATED, BINARY, ROWS, SCORES, THREE, model
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(max_iter=500).fit(ROWS, BINARY),
+        make_pipeline(StandardScaler(with_mean=False), LogisticRegression()).fit(ROWS, THREE),
+        make_pipeline(StandardScaler(with_std=False), "passthrough", LogisticRegression(max_iter=500)).fit(ROWS, THREE),
+    ],
+    ids=["two classes", "only stretched", "only moved"],
+)
+def test_the_kept_arrays_give_the_probabilities(estimator: Any) -> None:
+    found = arrays_of(estimator)
+    assert found is not None
+    (shares,) = Linear.of(found.content()).runner()(ROWS)
+    np.testing.assert_allclose(shares, estimator.predict_proba(ROWS), rtol=0, atol=1e-12)
+
+
+def test_a_regressor_without_intercept_has_one_of_zero() -> None:
+    estimator = LinearRegression(fit_intercept=False).fit(ROWS, SCORES)
+    found = arrays_of(estimator)
+    assert found is not None
+    (numbers,) = found.runner()(ROWS)
+    np.testing.assert_allclose(numbers[:, 0], estimator.predict(ROWS), rtol=1e-12)
+
+
+def test_extreme_rows_give_probabilities_without_a_warning() -> None:
+    found = arrays_of(ACCELERATED["logistic"]())
+    assert found is not None
+    (shares,) = found.runner()(np.full((1, 5), 3e38))
+    assert shares.sum() == 1
+
+
+def test_other_estimators_have_no_arrays() -> None:
+    assert arrays_of(ACCELERATED["forest"]()) is None
+    assert arrays_of(ACCELERATED["logistic_components"]()) is None
+
+
+def test_numpy_is_tried_first() -> None:
+    assert candidates(model(ACCELERATED["logistic_scaled"]()))[0]().library == "numpy"
+
+
+def test_an_archive_with_pickled_objects_is_refused() -> None:
+    held = io.BytesIO()
+    np.savez(held, offsets=np.array([print], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        Linear.of(held.getvalue())
