@@ -26,7 +26,8 @@ def arrays_of(estimator: Any) -> Linear | None:
         return None
     weights = np.atleast_2d(np.asarray(final.coef_, np.float64)).T
     width, targets = weights.shape
-    offsets, divisors = ([_known(step, name, width) for step in before] for name in ("mean_", "scale_"))
+    offsets = [step.mean_ if step.with_mean else np.zeros(width) for step in before]
+    divisors = [step.scale_ if step.with_std else np.ones(width) for step in before]
     intercept = np.broadcast_to(np.asarray(final.intercept_, np.float64), (targets,)).copy()
     shares = type(final).__name__ in CLASSIFIERS
     if shares and targets == 1:  # the score of the second of two classes; the first has none
@@ -38,9 +39,3 @@ def arrays_of(estimator: Any) -> Linear | None:
         intercept,
         shares,
     )
-
-
-def _known(step: Any, name: str, width: int) -> Any:
-    """A scaler's numbers; None where it was told not to move, or not to stretch."""
-    found = getattr(step, name)
-    return np.full(width, float(name == "scale_")) if found is None else found
