@@ -1,5 +1,5 @@
-"""uvicorn's server and HTTP protocol, with the bounds that they lack: how long a head may be and how slowly it may come,
-how long a connection may idle or leave its answers unread, how many there may be.
+"""uvicorn's server and HTTP protocol, with the bounds that they lack: how long a head may be and how slowly it may
+come, how long a connection may idle or leave its answers unread, how many there may be.
 
 One look at all connections each half second replaces a timer for every request, which is the dearest thing that a small
 request would do. A body that is whole before its request is looked at is put into the ASGI scope's `state`
