@@ -77,7 +77,7 @@ def test_a_pods_statistics_are_what_the_operator_reads(stats_url: str) -> None:
         sample = Sample.parse(json.load(answer))
     assert sample.score == 100
     assert sample.framework == "sklearn"
-    assert sample.engine == "onnxruntime"
+    assert sample.engine not in {None, "sklearn"}, "the prepared engine serves"
     assert sample.engine_reason is not None
     assert sample.warnings == ()
     assert sample.digest is not None
