@@ -91,7 +91,7 @@ def deserialise(source: ModelSource, image: str, threads: int) -> Loaded:
     code and libraries load shared objects, so anything else may happen too.
     """
     try:
-        return LOADERS[source.framework](Artifact(Path(source.path), image, threads, declared(source)))
+        return LOADERS[source.framework](artifact_of(source, image, threads))
     except Fatal:
         raise
     except Exception as error:
@@ -103,9 +103,9 @@ def deserialise(source: ModelSource, image: str, threads: int) -> Loaded:
         ) from error
 
 
-def declared(source: ModelSource) -> tuple[TensorSpec, ...]:
-    """`spec.model.inputs`."""
-    return tuple(TensorSpec(given.name, given.datatype, tuple(given.shape)) for given in source.inputs or ())
+def artifact_of(source: ModelSource, image: str, threads: int) -> Artifact:
+    declared = tuple(TensorSpec(given.name, given.datatype, tuple(given.shape)) for given in source.inputs or ())
+    return Artifact(Path(source.path), image, threads, declared, pinned=source.sha256 is not None)
 
 
 def digest_of(source: ModelSource) -> str:

@@ -13,7 +13,11 @@ import structlog
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.models import sklearn as loader
 from mlneuron_runtime.models.base import Artifact
+from mlneuron_runtime.signature import Matrix
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.cluster import DBSCAN, KMeans
+from sklearn.covariance import EllipticEnvelope
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -24,16 +28,23 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    RidgeClassifier,
+    SGDClassifier,
+    SGDOneClassSVM,
+)
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, LocalOutlierFactor, NearestNeighbors, RadiusNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.svm import SVC, LinearSVC
+from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, StandardScaler
+from sklearn.svm import SVC, LinearSVC, OneClassSVM
 
 from tests.runtime import odd_models
 from tests.runtime.models.conftest import Data
@@ -229,9 +240,85 @@ def test_a_version_skew_is_a_structured_warning_and_not_fatal(data: Data, tmp_pa
     aged = state.replace(bytes([len(version)]) + version, bytes([len(version)]) + b"0" + version[1:])
     (tmp_path / "m.pkl").write_bytes(aged)
     with structlog.testing.capture_logs() as events:
-        loaded = loader.load(Artifact(tmp_path / "m.pkl", IMAGE)).model
-    assert loaded.predict((data.rows,)).values.tolist() == fitted.predict(data.rows).tolist()
+        made = loader.load(Artifact(tmp_path / "m.pkl", IMAGE))
+    assert made.model.predict((data.rows,)).values.tolist() == fitted.predict(data.rows).tolist()
     (told,) = [event for event in events if event["log_level"] == "warning"]
     assert told["estimator"] == "LogisticRegression"
     assert told["trained_with"] == (b"0" + version[1:]).decode()
     assert told["serving_with"] == sklearn.__version__
+    (warned,) = made.warnings
+    assert warned.reason == "VersionSkew"
+    assert warned.message.startswith(
+        f"trained with scikit-learn {told['trained_with']}, served with {sklearn.__version__}: "
+    )
+
+
+@pytest.mark.parametrize(
+    "detector",
+    [
+        IsolationForest(n_estimators=10, random_state=0),
+        LocalOutlierFactor(novelty=True),
+        EllipticEnvelope(random_state=0),
+        SGDOneClassSVM(random_state=0),
+        make_pipeline(StandardScaler(), IsolationForest(n_estimators=10, random_state=0)),
+    ],
+    ids=lambda detector: type(detector).__name__,
+)
+def test_an_outlier_detector_tells_its_score_beside_its_label(data: Data, detector: Any) -> None:
+    fitted = detector.fit(data.rows)
+    predicted = model(fitted).predict((data.rows,))
+    assert predicted.values.tolist() == fitted.predict(data.rows).tolist()
+    assert predicted.confidence is None
+    np.testing.assert_allclose(predicted.others["score"], fitted.decision_function(data.rows))
+
+
+def test_an_outlier_detector_of_another_kind_answers_its_label_alone(data: Data) -> None:
+    fitted = OneClassSVM().fit(data.rows)
+    predicted = model(fitted).predict((data.rows,))
+    assert predicted.values.tolist() == fitted.predict(data.rows).tolist()
+    assert not predicted.others
+
+
+def test_a_clusterer_answers_the_cluster(data: Data) -> None:
+    fitted = KMeans(3, n_init=1, random_state=0).fit(data.rows)
+    assert model(fitted).predict((data.rows,)).values.tolist() == fitted.predict(data.rows).tolist()
+
+
+@pytest.mark.parametrize(
+    "transformer",
+    [PCA(2), StandardScaler(), KBinsDiscretizer(3, quantile_method="averaged_inverted_cdf"),
+     make_pipeline(StandardScaler(), PCA(2))],
+    ids=lambda transformer: type(transformer).__name__,
+)  # fmt: skip
+def test_a_transformer_answers_what_it_makes_of_a_row(data: Data, transformer: Any) -> None:
+    fitted = transformer.fit(data.rows)
+    made = fitted.transform(data.rows)
+    predicted = model(fitted).predict((data.rows,))
+    np.testing.assert_allclose(predicted.values, made.toarray() if hasattr(made, "toarray") else made)
+    assert predicted.confidence is None
+
+
+@pytest.mark.parametrize("estimator", [DBSCAN(), NearestNeighbors()])
+def test_what_neither_predicts_nor_transforms_is_refused(data: Data, tmp_path: Path, estimator: Any) -> None:
+    failure = broken(tmp_path / "m.joblib", pickle.dumps(estimator.fit(data.rows)))
+    assert "which has no predict method" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("estimator", "takes"),
+    [
+        (HistGradientBoostingClassifier(max_iter=3), True),
+        (make_pipeline(SimpleImputer(), LogisticRegression()), True),
+        (make_pipeline(StandardScaler(), HistGradientBoostingClassifier(max_iter=3)), True),
+        (make_pipeline(StandardScaler(), LogisticRegression()), False),
+        (LogisticRegression(), False),
+    ],
+    ids=str,
+)
+def test_missing_values_are_taken_where_the_estimators_say_so(data: Data, estimator: Any, takes: bool) -> None:
+    made = model(estimator.fit(data.rows, data.binary))
+    assert isinstance(made.signature, Matrix)
+    assert made.signature.nullable is takes
+    if takes:
+        gaps = np.where(np.arange(4) == 2, np.nan, data.rows)
+        assert made.predict((gaps,)).values.tolist() == estimator.predict(gaps).tolist()

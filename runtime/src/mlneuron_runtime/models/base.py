@@ -84,13 +84,14 @@ class Warned:
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """What a loader is given: the file or folder, the image that messages name, how many threads the library may use,
-    and the inputs that the manifest declares.
+    the inputs that the manifest declares, and whether it pins the content, and so vouches for it.
     """
 
     path: Path
     image: str
     threads: int = 1
     declared: Declared = ()
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def facts(estimator: Any, names: Sequence[str]) -> dict[str, Fact]:
         parts = [facts(step, names) for _, step in inner.transformer_list if is_step(step)]
         return _agreed(parts, names)
     if hasattr(inner, "_preprocessor") and hasattr(inner._preprocessor, "transformers_"):
-        return _of_column_transformer(inner._preprocessor, names)  # histogram boosting, of categorical columns
+        known = _of_column_transformer(inner._preprocessor, names)  # histogram boosting, of categorical columns
+        return {name: replace(fact, nullable=True) for name, fact in known.items()}
     return _of_leaf(inner, names)
 
 

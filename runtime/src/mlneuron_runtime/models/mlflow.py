@@ -58,7 +58,7 @@ def _sklearn(model: MLModel, told: Told, given: Artifact) -> Loaded:
     from mlneuron_runtime.models import sklearn
 
     path = model.file(told.get("pickled_model", "model.pkl"))
-    estimator, warned = sklearn.read(path, given.image)
+    estimator, warned = sklearn.read(path, given)
     library = required("sklearn", "sklearn", given.image)
     warned = warned or skew("scikit-learn", told.get("sklearn_version"), library.__version__)
     pickled = () if sklearn.is_skops(path) else python_skew(model)

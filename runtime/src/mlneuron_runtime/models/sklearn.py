@@ -45,13 +45,13 @@ class SklearnModel:
 def load(given: Artifact) -> Loaded:
     """Read an estimator; Fatal says what is missing, or what the file is instead."""
     artifact.check_file(given.path)
-    estimator, warned = read(given.path, given.image)
+    estimator, warned = read(given.path, given)
     return Loaded(served(estimator, given.declared), warned)
 
 
-def read(path: Path, image: str) -> tuple[Any, tuple[Warned, ...]]:
-    """What the file holds; its content decides how it is read, not its name."""
-    return skops.read(path, image) if is_skops(path) else unpickle(path, image)
+def read(path: Path, given: Artifact) -> tuple[Any, tuple[Warned, ...]]:
+    """What the file, of the artifact, holds; its content decides how it is read, not its name."""
+    return skops.read(path, given.image, given.pinned) if is_skops(path) else unpickle(path, given.image)
 
 
 def is_skops(path: Path) -> bool:

@@ -1,5 +1,8 @@
-"""scikit-learn models in skops files, which hold data and the names of types: only types that skops trusts are made,
-so reading one runs no code of the file's.
+"""scikit-learn models in skops files, which hold data and the names of types: only types that are trusted are made, so
+reading one runs no code of the file's.
+
+skops trusts scikit-learn's estimators, but not the arrays of its trees: a tree whose children lie outside ends the
+process that walks it. Who pins the file vouches for it, and then those libraries' own types are trusted too.
 """
 
 import warnings
@@ -12,19 +15,21 @@ from mlneuron_runtime.models.base import Warned
 from mlneuron_runtime.models.libraries import missing_module, required
 from mlneuron_runtime.models.pickles import told
 
+OWN = ("sklearn.", "xgboost.", "numpy.", "scipy.")
+"""The libraries whose types a pinned file may hold."""
 
-def read(path: Path, image: str, trusted: Sequence[str] = ()) -> tuple[Any, tuple[Warned, ...]]:
-    """The estimator, and a version skew as a warning; Fatal names the types that are not trusted. `trusted` are types
-    that are, beside skops' own.
-    """
+
+def read(path: Path, image: str, pinned: bool) -> tuple[Any, tuple[Warned, ...]]:
+    """The estimator, and a version skew as a warning; Fatal names the types that are not trusted."""
     io = required("skops.io", "sklearn", image)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            unknown = sorted(set(io.get_untrusted_types(file=path)) - set(trusted))
-            if unknown:
-                raise distrusted(unknown)
-            held = io.load(path, trusted=list(trusted))
+            unknown = sorted(io.get_untrusted_types(file=path))
+            refused = [name for name in unknown if not (pinned and name.startswith(OWN))]
+            if refused:
+                raise distrusted(refused)
+            held = io.load(path, trusted=unknown)
     except Fatal:
         raise
     except ModuleNotFoundError as error:
@@ -39,8 +44,13 @@ def read(path: Path, image: str, trusted: Sequence[str] = ()) -> tuple[Any, tupl
 
 
 def distrusted(types: Sequence[str]) -> Fatal:
+    mend = (
+        "if you trust where the file comes from, pin it by spec.model.sha256; or save the model as ONNX"
+        if all(name.startswith(OWN) for name in types)
+        else "save a model of scikit-learn's own types; or, if you trust where it comes from, pickle it and pin "
+        "spec.model.sha256"
+    )
     return Fatal(
         Reason.MODEL_LOAD_FAILED,
-        f"spec.model.uri: the artifact holds types that skops does not trust ({', '.join(types)}); save a model of "
-        "scikit-learn's own types, or, if you trust where it comes from, pickle it and pin spec.model.sha256",
+        f"spec.model.uri: the artifact holds types that skops does not trust ({', '.join(types)}); {mend}",
     )
