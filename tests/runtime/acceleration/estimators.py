@@ -9,6 +9,7 @@ from mlneuron_runtime.models.base import Model
 from mlneuron_runtime.models.sklearn import SklearnModel
 from mlneuron_runtime.models.xgboost import BoosterModel
 from sklearn import ensemble, linear_model, naive_bayes, neighbors, neural_network, svm, tree
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -70,6 +71,10 @@ ACCELERATED: Mapping[str, Make] = {
     ),
     "isolation_forest": lambda: ensemble.IsolationForest(n_estimators=20, random_state=0).fit(ROWS),
     "linear_svc": lambda: make_pipeline(StandardScaler(), svm.LinearSVC()).fit(ROWS, THREE),
+    "calibrated": lambda: CalibratedClassifierCV(make_pipeline(StandardScaler(), svm.LinearSVC()), cv=2).fit(
+        ROWS, THREE
+    ),
+    "calibrated_alone": lambda: CalibratedClassifierCV(svm.LinearSVC(), cv=2).fit(COARSE, THREE),
     "ridge_classifier": lambda: linear_model.RidgeClassifier().fit(ROWS, BINARY),
     "network": lambda: make_pipeline(StandardScaler(), neural_network.MLPClassifier((8,), max_iter=2000)).fit(
         ROWS, THREE

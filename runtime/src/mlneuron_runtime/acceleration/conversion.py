@@ -142,8 +142,11 @@ def register() -> None:
     options = {"zipmap": [True, False, "columns"], "raw_scores": [False], "nocl": [True, False]}
     more = {"output_class_labels": [False, True], "score_samples": [False], **options}
     unused = {"decision_path": [False], "decision_leaf": [False], **more}
-    for name, converter in {**forests.CONVERTERS, **steps.CONVERTERS}.items():
+    for name, converter in forests.CONVERTERS.items():
         register_converter(f"Sklearn{name}", converter, overwrite=True, options=unused)
+    for name, converter in steps.CONVERTERS.items():
+        scored = {**unused, "raw_scores": [True, False]}
+        register_converter(f"Sklearn{name}", converter, overwrite=True, options=scored)
     for name in steps.LINEAR:
         update_registered_converter(
             getattr(linear_model, name), name, calculate_linear_classifier_output_shapes, steps.linear_labels,
