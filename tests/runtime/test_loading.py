@@ -11,8 +11,8 @@ from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.loading import load, warm_up
 from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.models.sklearn import SklearnModel
-from mlneuron_runtime.settings import ModelSource
-from mlneuron_runtime.signature import Matrix
+from mlneuron_runtime.settings import Input, ModelSource
+from mlneuron_runtime.signature import Column, Matrix, Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -103,3 +103,28 @@ def test_a_model_with_too_few_answers_fails_its_warm_up() -> None:
 
 def test_a_model_of_unknown_width_is_trusted() -> None:
     warm_up(InlineModel(summing, Matrix(None)))
+
+
+def test_a_model_that_raises_on_an_unknown_text_is_trusted_as_it_may_know_others() -> None:
+    def refuse(_rows: Any) -> Prediction:
+        raise KeyError("")
+
+    assert warm_up(InlineModel(refuse, Table((Column("city", "BYTES"),)))) is None
+    with pytest.raises(Fatal, match=r"city .BYTES. failed"):
+        warm_up(InlineModel(refuse, Table((Column("city", "BYTES", choices=frozenset({"Oslo"})),))))
+
+
+def test_a_failed_warm_up_on_columns_tells_that_their_datatypes_may_be_declared() -> None:
+    def refuse(_rows: Any) -> Prediction:
+        raise TypeError("no text")
+
+    with pytest.raises(Fatal, match=r"or tell the datatypes of its columns in spec.model.inputs"):
+        warm_up(InlineModel(refuse, Matrix(2, ("age", "city"))))
+
+
+def test_what_is_declared_is_checked_against_the_artifact(path: Path) -> None:
+    made = load(source(path, inputs=[Input("a"), Input("b")]), "image", 1)
+    assert made.model.signature.names == ("a", "b")
+    with pytest.raises(Fatal, match=r"spec.model.inputs: 1 input .* there, but the model takes 2 numbers") as failed:
+        load(source(path, inputs=[Input("a")]), "image", 1)
+    assert failed.value.reason is Reason.MODEL_SIGNATURE_MISMATCH

@@ -16,7 +16,7 @@ from mlneuron_runtime.cost import measured
 from mlneuron_runtime.failure import Fatal, Reason, first_line, public
 from mlneuron_runtime.models.base import Artifact, Loaded, Model, Prediction, Warned
 from mlneuron_runtime.settings import ModelSource
-from mlneuron_runtime.signature import Table
+from mlneuron_runtime.signature import Signature, Table
 from mlneuron_runtime.sources import digest as digests
 from mlneuron_runtime.sources import note
 from mlneuron_runtime.sources.digest import check_digest
@@ -128,7 +128,8 @@ def digest_of(source: ModelSource) -> str:
 def warm_up(model: Model) -> Prediction | None:
     """One real inference, so that ready means able; Fatal when no probe is answered.
 
-    A model that does not say what it takes cannot be probed fairly, and is trusted until its first request.
+    A model that does not say what it takes, or which texts, cannot be probed fairly, and is trusted until its first
+    request.
     """
     failures: list[Exception] = []
     for probe in PROBES:
@@ -145,11 +146,21 @@ def warm_up(model: Model) -> Prediction | None:
         if answered == 1:
             return answer
         failures.append(ValueError(f"{answered} answers to 1 row"))
+    if guesses(model.signature):
+        log.warning("warm-up failed on a guessed text: the model may know other texts", cause=first_line(failures[0]))
+        return None
     raise Fatal(
         Reason.MODEL_WARMUP_FAILED,
         f"spec.model.uri: the model loaded, but a warm-up inference on {takes(model)} failed "
         f"({first_line(failures[0])}); {mend(model)}",
     ) from failures[0]
+
+
+def guesses(signature: Signature) -> bool:
+    """Whether a probe holds a text that the model may never have seen, and may raise on though it is well."""
+    if isinstance(signature, Table):
+        return any(column.datatype == "BYTES" and not column.choices for column in signature.columns)
+    return any(spec.datatype == "BYTES" for spec in signature.inputs)
 
 
 def mend(model: Model) -> str:

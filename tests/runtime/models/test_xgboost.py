@@ -5,11 +5,14 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import xgboost
+from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.models import xgboost as loader
 from mlneuron_runtime.models.base import Artifact
+from mlneuron_runtime.signature import Matrix
 from sklearn.linear_model import LogisticRegression
 
 from tests.runtime.models.conftest import Data
@@ -157,3 +160,67 @@ def test_the_content_decides_and_not_the_name(data: Data, tmp_path: Path) -> Non
     booster.save_model(tmp_path / "m.json")
     (tmp_path / "m.json").rename(tmp_path / "m.ubj")
     assert loader.load(Artifact(tmp_path / "m.ubj", IMAGE)).model.type == "xgboost_classifier"
+
+
+def test_missing_values_are_taken_by_trees_and_not_by_linear_boosters(data: Data, tmp_path: Path) -> None:
+    model = loaded(trained(data, data.binary, objective="binary:logistic"), tmp_path / "m.json")
+    gaps = np.where(np.arange(4) == 1, np.nan, data.rows)
+    inputs = model.signature.rows([[1.0, None, 2.0, 3.0], [None, 1.0, 2.0, 3.0]]).inputs
+    assert np.isnan(inputs[0][0, 1])
+    wanted = model.booster.predict(xgboost.DMatrix(gaps))
+    assert model.predict((gaps,)).values.tolist() == (wanted > 0.5).astype(int).tolist()
+    linear = loaded(trained(data, data.number, booster="gblinear"), tmp_path / "l.json")
+    assert not linear.signature.nullable
+
+
+def categorical(data: Data) -> Any:
+    return pd.DataFrame({
+        "age": data.rows[:, 0],
+        "city": pd.Categorical(np.tile(["Lima", "Oslo", "Rome"], 40)),
+        "floor": pd.Categorical(np.tile([7, 9], 60)),
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_categories_are_taken_as_they_were_in_training(data: Data, tmp_path: Path, native: bool) -> None:
+    frame = categorical(data)
+    target = (frame["city"] == "Rome").to_numpy().astype(int)
+    wrapper = xgboost.XGBClassifier(n_estimators=4, n_jobs=1, enable_categorical=True).fit(frame, target)
+    if native:
+        wrapper.save_model(tmp_path / "m.ubj")
+    else:
+        joblib.dump(wrapper, tmp_path / "m.ubj")
+    model: Any = loader.load(Artifact(tmp_path / "m.ubj", IMAGE)).model
+    assert [(spec.name, spec.datatype) for spec in model.signature.inputs] == [
+        ("age", "FP64"), ("city", "BYTES"), ("floor", "FP64"),
+    ]  # fmt: skip
+    inputs = model.signature.rows(frame.to_dict("records")).inputs
+    assert model.predict(inputs).values.tolist() == wrapper.predict(frame).tolist()
+    with pytest.raises(InvalidInput, match=r"features\[1\] is a value .* send one of Lima, Oslo, Rome"):
+        model.signature.row([1.0, "Bonn", 7])
+    assert model.predict(model.signature.row([None, None, None])).values.shape == (1,)
+
+
+@pytest.mark.parametrize("extension", ["json", "ubj"])
+def test_a_model_of_another_version_is_told(data: Data, tmp_path: Path, extension: str) -> None:
+    path = tmp_path / f"m.{extension}"
+    trained(data, data.binary, objective="binary:logistic").save_model(path)
+    saved_with = loader.saved_by(path) or ""
+    assert saved_with == xgboost.__version__
+    assert loader.load(Artifact(path, IMAGE)).warnings == ()
+    *rest, patch = (int(part) for part in saved_with.split("."))
+    content = path.read_bytes()
+    content = content.replace(b'"version":[%d,%d,%d]' % (*rest, patch), b'"version":[%d,%d,%d]' % (*rest, patch + 7))
+    ubj = b"i%ci%ci%c}"
+    path.write_bytes(content.replace(ubj % (*rest, patch), ubj % (*rest, patch + 7)))
+    (warned,) = loader.load(Artifact(path, IMAGE)).warnings
+    assert warned.reason == "VersionSkew"
+    other = ".".join(map(str, (*rest, patch + 7)))
+    assert warned.message.startswith(f"trained with xgboost {other}, served with {xgboost.__version__}: answers may")
+
+
+def test_categories_that_the_model_does_not_keep_whole_are_codes(data: Data, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"city": pd.Categorical(np.tile(["Lima", "Tromsø"], 60))})
+    wrapper = xgboost.XGBClassifier(n_estimators=4, n_jobs=1, enable_categorical=True).fit(frame, data.binary)
+    model = loaded(wrapper, tmp_path / "m.ubj")
+    assert model.signature == Matrix(1, ("city",), nullable=True)

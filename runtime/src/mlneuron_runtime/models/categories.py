@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import structlog
 
 from mlneuron_runtime.signature import Column, Matrix, Table
 from mlneuron_runtime.signature.values import FloatArray
 from mlneuron_runtime.tensors import Inputs, rows_of
+
+log = structlog.get_logger()
 
 Categories = Mapping[int, Sequence[Any]]
 """What categorical columns hold, by their places; the place of a category is the code that the trees know."""
@@ -58,9 +61,15 @@ def categories_of(booster: Any) -> Categories:
 
 
 def decoded(encoding: Mapping[str, Any]) -> list[Any]:
-    """Texts come as one run of bytes with the places where they end, numbers as they are."""
+    """Texts come as one run of bytes with the places where they end, numbers as they are. xgboost 3.2 counts those
+    places in characters, so texts beyond ASCII are cut in the wrong places: such a column takes codes, as one without
+    categories does.
+    """
     values = encoding.get("values", [])
     if "offsets" not in encoding:
         return list(values)
     run = bytes(value % 256 for value in values)
+    if not run.isascii():
+        log.warning("the model does not keep its categories whole, as they are not ASCII: the column takes their codes")
+        return []
     return [run[start:stop].decode() for start, stop in itertools.pairwise(encoding["offsets"])]
