@@ -13,15 +13,11 @@ import grpc.aio
 import pytest
 from mlneuron_runtime.traffic.slots import allocated, encoded
 from mlneuron_runtime.traffic.table import PRIMARY
-from mlneuron_runtime.transport.grpc.inference_pb2 import ModelInferRequest, ModelInferResponse
 
 from tests.runtime.asking import stats
 from tests.runtime.support import until_asked
+from tests.runtime.traffic.asking import answering, call, called, in_force, predict
 from tests.runtime.traffic.neurons import ADDS, Fleet, fleet, member
-
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-
-METHOD = "/inference.GRPCInferenceService/ModelInfer"
 
 
 @pytest.fixture(scope="module")
@@ -31,36 +27,9 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield found
 
 
-async def in_force(http: aiohttp.ClientSession, front: Any, revision: str) -> None:
-    async def so() -> bool:
-        told = (await stats(http, front))["traffic"]
-        return bool(told["revision"] == revision and told["agreed"])
-
-    await until_asked(so)
-
-
 async def split(http: aiohttp.ClientSession, three: Fleet, revision: str, **shares: float) -> None:
     three.write(revision, *(three.entry(name, percent) for name, percent in shares.items()))
     await in_force(http, three.front, revision)
-
-
-async def predict(http: aiohttp.ClientSession, url: str, body: dict[str, Any], **headers: str) -> tuple[int, Any, Any]:
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with http.post(f"{url}/predict", json=body, headers=sent) as reply:
-        return reply.status, await reply.json(), reply.headers
-
-
-async def answering(http: aiohttp.ClientSession, url: str, subjects: range) -> dict[str, str]:
-    """Who answers each subject; every answer is a good one, and says who gave it."""
-    found = {}
-    for subject in subjects:
-        status, told, headers = await predict(http, url, {"features": [1, 2], "user_id": f"user-{subject}"})
-        assert status == 200, told
-        name = told["model_variant"]
-        assert headers["X-Neuron-Variant"] == name
-        assert told["prediction"] == 3 + ADDS[name]
-        found[f"user-{subject}"] = name
-    return found
 
 
 async def test_each_subject_has_its_variant_which_says_so(http: aiohttp.ClientSession, three: Fleet) -> None:
@@ -94,25 +63,6 @@ async def test_every_protocol_assigns_alike(http: aiohttp.ClientSession, three: 
         for message, metadata in ((call(), (("x-user-id", subject),)), (call(user=subject), ())):
             assert await called(channel, message, metadata) == (3 + ADDS[name], name)
     await channel.close()
-
-
-def call(user: str = "", version: str = "") -> ModelInferRequest:
-    message = ModelInferRequest(model_name="churn", model_version=version)
-    tensor = message.inputs.add(name="features", datatype="FP64", shape=[1, 2])
-    tensor.contents.fp64_contents.extend([1, 2])
-    if user:
-        message.parameters["user_id"].string_param = user
-    return message
-
-
-async def called(
-    channel: Any, message: ModelInferRequest, metadata: tuple[tuple[str, str], ...] = ()
-) -> tuple[float, str]:
-    """The prediction, and who made it."""
-    asking = channel.unary_unary(METHOD)(message.SerializeToString(), metadata=metadata)
-    answer = ModelInferResponse.FromString(await asking)
-    trailing = dict(await asking.trailing_metadata())
-    return answer.outputs[0].contents.fp64_contents[0], trailing["x-neuron-variant"]
 
 
 async def test_a_pin_beats_the_subject_and_an_unknown_one_is_told_the_known(
