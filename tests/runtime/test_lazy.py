@@ -59,7 +59,7 @@ def model(tmp_path: Path) -> Path:
 def test_an_sklearn_neuron_imports_no_other_framework(tmp_path: Path, model: Path) -> None:
     modules = imported(tmp_path, SERVE_SKLEARN, str(model))
     assert "sklearn" in modules
-    assert modules.isdisjoint({"torch", "xgboost", "mlflow", "aiohttp", "pydantic", "onnxruntime", "pandas", "skops"})
+    assert modules.isdisjoint({"torch", "xgboost", "mlflow", "aiohttp", "pydantic", "onnxruntime", "skops"})
 
 
 def test_an_mlflow_folder_of_an_sklearn_model_imports_sklearn_and_no_mlflow(tmp_path: Path, model: Path) -> None:
@@ -67,7 +67,7 @@ def test_an_mlflow_folder_of_an_sklearn_model_imports_sklearn_and_no_mlflow(tmp_
     (tmp_path / "MLmodel").write_text(json.dumps({"flavors": flavors}))
     modules = imported(tmp_path, SERVE_MLFLOW, str(tmp_path))
     assert "sklearn" in modules
-    assert modules.isdisjoint({"torch", "xgboost", "mlflow", "onnxruntime", "pandas", "skops"})
+    assert modules.isdisjoint({"torch", "xgboost", "mlflow", "onnxruntime", "skops"})
 
 
 def test_an_onnx_neuron_imports_no_other_framework(tmp_path: Path) -> None:

@@ -215,14 +215,16 @@ def read_config(path: Path) -> Config:
 
 
 def standalone(path: Path, framework: Framework | None) -> Config:
-    """The config of a model file served by hand: every default, and the framework that its extension says."""
-    inferred = framework or EXTENSIONS.get(path.suffix.lower())
+    """The config of a model served by hand: every default, and the framework that its extension, or the MLmodel in
+    its folder, says.
+    """
+    inferred = framework or ("mlflow" if Path(path, "MLmodel").is_file() else EXTENSIONS.get(path.suffix.lower()))
     if inferred is None:
         known = ", ".join(sorted(EXTENSIONS))
         raise Fatal(
             Reason.CONFIG_INVALID,
             f"{path}: the extension '{path.suffix}' does not tell the framework (known: {known}); "
-            "add --framework sklearn|xgboost|torch",
+            "add --framework sklearn|xgboost|torch|onnx|mlflow",
         )
     source = ModelSource(name=path.stem, framework=inferred, uri=path.absolute().as_uri(), path=str(path))
     return Config(neuron=Identity(namespace="local", name=path.stem), model=source)
