@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from mlneuron_runtime.errors import InvalidInput
-from mlneuron_runtime.signature import Column, Table
-from mlneuron_runtime.tensors import DTYPES, Inputs, Tensor
+from mlneuron_runtime.signature import Column, Matrix, Table, Tensors, sample
+from mlneuron_runtime.tensors import DTYPES, Inputs, Tensor, TensorSpec
 
 from tests.runtime.test_signature import JSON
 
@@ -217,3 +217,12 @@ def test_any_batch_accounts_for_every_row(batch: list[Any]) -> None:
     rows = TABLE.rows(batch)
     assert sorted([*rows.positions, *rows.faults]) == list(range(len(batch)))
     assert {len(array) for array in rows.inputs} == {len(rows.positions)}
+
+
+def test_a_sample_row_fits_its_signature() -> None:
+    assert sample(TABLE) == {"age": 0.0, "city": "Oslo", "member": False, "visits": 0, "note": ""}
+    assert sample(Matrix(3)) == [0, 0, 0]
+    assert sample(Matrix(None)) == [0]
+    image, place = TensorSpec("image", "FP32", (2, 1)), TensorSpec("place", "INT64")
+    assert sample(Tensors((image,))) == [[0.0], [0.0]]
+    assert sample(Tensors((image, place))) == {"image": [[0.0], [0.0]], "place": 0}

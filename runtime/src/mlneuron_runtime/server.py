@@ -9,6 +9,7 @@ the port closes, what is in flight is answered, and the process ends. A second s
 import asyncio
 import contextlib
 import gc
+import json
 import math
 import os
 import signal
@@ -29,6 +30,7 @@ from mlneuron_runtime.listening import bind
 from mlneuron_runtime.loading import Served
 from mlneuron_runtime.options import Options
 from mlneuron_runtime.settings import Config
+from mlneuron_runtime.signature import sample
 from mlneuron_runtime.tallies import Tallies
 from mlneuron_runtime.telemetry import Telemetry
 from mlneuron_runtime.transport.around import Around
@@ -108,10 +110,10 @@ def open_for_requests(plane: DataPlane, served: Served, options: Options, seat: 
 
 def greeting(served: Served, url: str) -> str:
     """What to try first."""
-    row = ", ".join(["0"] * (served.model.signature.features or 1))
+    body = json.dumps({"features": sample(served.model.signature)})
     return (
         f"{served.name} {served.version} ({served.model.type}) is served at {url}. Try:\n"
-        f"  curl -s {url}/predict -H 'Content-Type: application/json' -d '{{\"features\": [{row}]}}'"
+        f"  curl -s {url}/predict -H 'Content-Type: application/json' -d '{body}'"
     )
 
 
