@@ -17,33 +17,23 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
 import numpy as np
 import structlog
 
 from mlneuron_runtime.failure import Fatal, Reason, first_line
 from mlneuron_runtime.models import artifact
-from mlneuron_runtime.models.base import PROBABILITIES, Artifact, Loaded, Prediction
+from mlneuron_runtime.models.base import Artifact, Loaded, Prediction
 from mlneuron_runtime.models.batches import parts
 from mlneuron_runtime.models.libraries import required
+from mlneuron_runtime.models.torch_note import NOTE, Note, interpreted, read_note
 from mlneuron_runtime.signature import Declared, Matrix, Signature, Table, Tensors, settled
 from mlneuron_runtime.signature.declared import FIELD
 from mlneuron_runtime.signature.values import FLOATS, TEXT
 from mlneuron_runtime.tensors import DTYPES, Inputs, TensorSpec
 
 log = structlog.get_logger()
-
-NOTE = "mlneuron.json"
-
-
-class Note(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What the artifact says of itself."""
-
-    features: int | None = None
-    output: Literal["value", "logits", "probabilities"] = "value"
-    classes: list[str | int] | None = None
 
 
 class TorchModel:
@@ -60,7 +50,6 @@ class TorchModel:
         self.type = kind
         self._torch, self._module, self._note = torch, module, note
         self._device, self._dtypes, self._fixed_batch = device, dtypes, fixed_batch
-        self._labels = None if note.classes is None else np.array(note.classes, dtype=object)
 
     @property
     def details(self) -> Mapping[str, object]:
@@ -70,8 +59,8 @@ class TorchModel:
     def predict(self, inputs: Inputs) -> Prediction:
         size = self._fixed_batch
         if size is None:
-            return self._interpret(self._run(inputs))
-        return self._interpret(np.concatenate([self._run(part)[:rows] for part, rows in parts(inputs, size)]))
+            return interpreted(self._note, self._run(inputs))
+        return interpreted(self._note, np.concatenate([self._run(part)[:rows] for part, rows in parts(inputs, size)]))
 
     def _run(self, inputs: Inputs) -> Any:
         torch = self._torch
@@ -84,20 +73,6 @@ class TorchModel:
         if not isinstance(output, torch.Tensor):
             raise TypeError(f"the model's forward returned a {type(output).__name__}; it must return one tensor")
         return output.cpu().numpy() if output.dtype != torch.bfloat16 else output.float().cpu().numpy()
-
-    def _interpret(self, output: Any) -> Prediction:
-        if output.ndim == 2 and output.shape[1] == 1:
-            output = output[:, 0]
-        if self._note.output == "value":
-            return Prediction(output)
-        probabilities = output.astype(np.float64)
-        if self._note.output == "logits":
-            probabilities = sigmoid(probabilities) if output.ndim == 1 else softmax(probabilities)
-        if probabilities.ndim == 1:
-            probabilities = np.stack([1 - probabilities, probabilities], axis=1)
-        best = probabilities.argmax(axis=1)
-        values = best if self._labels is None else self._labels.take(best)
-        return Prediction(values, probabilities.max(axis=1), {PROBABILITIES: probabilities})
 
 
 def load(given: Artifact) -> Loaded:
@@ -272,25 +247,3 @@ def accepts(model: TorchModel, features: int) -> bool:
     except Exception:  # a wrong guess may fail in any way the model likes
         return False
     return True
-
-
-def read_note(raw: bytes | str) -> Note:
-    """Parse the artifact's note; an absent one is all defaults."""
-    if not raw:
-        return Note()
-    try:
-        return msgspec.json.decode(raw, type=Note)
-    except msgspec.DecodeError as error:
-        raise Fatal(
-            Reason.MODEL_LOAD_FAILED,
-            f"spec.model.uri: the artifact's {NOTE} is not valid ({error}); correct it",
-        ) from error
-
-
-def sigmoid(logits: Any) -> Any:
-    return 1 / (1 + np.exp(-logits))
-
-
-def softmax(logits: Any) -> Any:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

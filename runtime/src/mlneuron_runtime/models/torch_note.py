@@ -1,0 +1,57 @@
+"""What a torch file says of itself: an extra file `mlneuron.json` in it, and what its output then means."""
+
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from mlneuron_runtime.failure import Fatal, Reason
+from mlneuron_runtime.models.base import PROBABILITIES, Prediction
+
+NOTE = "mlneuron.json"
+
+
+class Note(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What the artifact says of itself."""
+
+    features: int | None = None
+    output: Literal["value", "logits", "probabilities"] = "value"
+    classes: list[str | int] | None = None
+
+
+def read_note(raw: bytes | str) -> Note:
+    """Parse the artifact's note; an absent one is all defaults."""
+    if not raw:
+        return Note()
+    try:
+        return msgspec.json.decode(raw, type=Note)
+    except msgspec.DecodeError as error:
+        raise Fatal(
+            Reason.MODEL_LOAD_FAILED,
+            f"spec.model.uri: the artifact's {NOTE} is not valid ({error}); correct it",
+        ) from error
+
+
+def sigmoid(logits: Any) -> Any:
+    return 1 / (1 + np.exp(-logits))
+
+
+def softmax(logits: Any) -> Any:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def interpreted(note: Note, output: Any) -> Prediction:
+    """What the output says, one entry a row."""
+    if output.ndim == 2 and output.shape[1] == 1:
+        output = output[:, 0]
+    if note.output == "value":
+        return Prediction(output)
+    probabilities = output.astype(np.float64)
+    if note.output == "logits":
+        probabilities = sigmoid(probabilities) if output.ndim == 1 else softmax(probabilities)
+    if probabilities.ndim == 1:
+        probabilities = np.stack([1 - probabilities, probabilities], axis=1)
+    best = probabilities.argmax(axis=1)
+    values = best if note.classes is None else np.array(note.classes, dtype=object).take(best)
+    return Prediction(values, probabilities.max(axis=1), {PROBABILITIES: probabilities})
