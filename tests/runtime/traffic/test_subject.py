@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.traffic.subject import Asked, Pin, of_request
-from mlneuron_runtime.traffic.table import Subject
+from mlneuron_runtime.traffic.table import Subject, Where
 
-WHERE = Subject()
+WHERE = Where.of(Subject())
 
 
 def read(protocol: str, body: Any, version: str | None = None, **headers: str) -> Asked:
-    given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    given = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return of_request(WHERE, protocol, given, content, version)
 

@@ -33,6 +33,8 @@ FIELDS = (
 )  # fmt: skip
 FIELD = {name: place for place, name in enumerate(FIELDS)}
 
+REQUESTS, TOTAL_SECONDS = FIELD["requests"], FIELD["seconds"]
+
 LATENCY = len(FIELDS)
 SHADOW_LATENCY = LATENCY + len(BOUNDS) + 1
 SHADOW_PRIMARY_LATENCY = SHADOW_LATENCY + len(COARSE) + 1
@@ -58,9 +60,14 @@ class Counters:
     def add(self, field: str, amount: float = 1.0) -> None:
         self._cells[self._start + FIELD[field]] += amount
 
+    def served(self, seconds: float) -> None:
+        """A request, and its time."""
+        self._cells[self._start + REQUESTS] += 1
+        self.answered(seconds)
+
     def answered(self, seconds: float) -> None:
         """A request's time, from where the model ran."""
-        self._cells[self._start + FIELD["seconds"]] += seconds
+        self._cells[self._start + TOTAL_SECONDS] += seconds
         self._cells[self._start + LATENCY + bisect_left(BOUNDS, seconds)] += 1
 
     def fell(self, reason: str, at_fault: bool) -> None:

@@ -1,7 +1,8 @@
 """The latest predictions, for outcomes that do not come with a prediction's id. Pure; the clock is given."""
 
-from collections import OrderedDict
 from collections.abc import Callable
+
+from mlneuron_runtime.traffic.marks import Predicted, read
 
 REMEMBERED = 20_000
 REMEMBERED_SECONDS = 3600.0
@@ -15,24 +16,22 @@ class Memory:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._marks: dict[str, OrderedDict[str, tuple[float, str]]] = {
-            "request_id": OrderedDict(),
-            "subject": OrderedDict(),
-        }
-        self._judged: OrderedDict[str, None] = OrderedDict()
+        self._marks: dict[str, dict[str, str]] = {"request_id": {}, "subject": {}}
+        self._judged: dict[str, None] = {}
 
     def note(self, kind: str, key: str, mark: str) -> None:
         held = self._marks[kind]
-        held[key] = (self._now(), mark)
-        held.move_to_end(key)
+        held.pop(key, None)  # so that the latest stand last
+        held[key] = mark
         if len(held) > REMEMBERED:
-            held.popitem(last=False)
+            del held[next(iter(held))]
 
-    def recall(self, kind: str, key: str) -> str | None:
-        found = self._marks[kind].get(key)
-        if found is None or self._now() - found[0] > REMEMBERED_SECONDS:
+    def recall(self, kind: str, key: str) -> Predicted | None:
+        mark = self._marks[kind].get(key)
+        predicted = None if mark is None else read(f":{mark}")
+        if predicted is None or self._now() - predicted.at > REMEMBERED_SECONDS:
             return None
-        return found[1]
+        return predicted
 
     def first_time(self, identifier: str) -> bool:
         """Whether no outcome of this prediction was told here before."""
@@ -40,5 +39,5 @@ class Memory:
             return False
         self._judged[identifier] = None
         if len(self._judged) > 5 * REMEMBERED:
-            self._judged.popitem(last=False)
+            del self._judged[next(iter(self._judged))]
         return True

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from mlneuron_runtime.errors import InvalidInput
-from mlneuron_runtime.traffic.table import Subject
+from mlneuron_runtime.traffic.table import Where
 
 PIN_HEADER = "X-Neuron-Variant"
 PIN = PIN_HEADER.lower().encode()
@@ -21,7 +21,10 @@ VERSION = "model_version"
 LATEST = "latest"
 """The guide's word for no version in particular."""
 
-Headers = Sequence[tuple[bytes, bytes]]
+QUOTED_VERSION = b'"model_version"'
+
+Headers = Mapping[bytes, bytes]
+"""By lower-case names; of several with one name, the last."""
 
 ROWS = {"guide": ("batch_features",), "v1": ("instances", "inputs")}
 """By protocol, the fields that hold rows. The Open Inference Protocol has one subject a request."""
@@ -53,11 +56,13 @@ class Asked:
     rows: Rows | None = None
 
 
-def of_request(where: Subject, protocol: str, headers: Headers, head: bytes, version: str | None) -> Asked:
+def of_request(where: Where, protocol: str, headers: Headers, head: bytes, version: str | None) -> Asked:
     """`head` is the body's JSON, `version` the path's. Raises InvalidInput where rows and subjects do not match."""
-    subject, pinned = named_in(headers, where.header.lower().encode())
-    pin = Pin(pinned, PIN_HEADER) if pinned else Pin(version, VERSION) if version else None
-    parsed = object_of(head) if worth_parsing(where, protocol, head, subject, pin) else None
+    subject, pinned = headers.get(where.header) or None, headers.get(PIN)
+    pin = Pin(pinned.decode("latin-1"), PIN_HEADER) if pinned else Pin(version, VERSION) if version else None
+    if not worth_parsing(where, protocol, head, subject is None, pin is None):
+        return Asked(subject, pin)
+    parsed = object_of(head)
     if parsed is None:
         return Asked(subject, pin)
     if protocol == "v2":
@@ -69,24 +74,13 @@ def of_request(where: Subject, protocol: str, headers: Headers, head: bytes, ver
     return Asked(subject or text(parsed.get(where.field)), pin, rows)
 
 
-def named_in(headers: Headers, subject_header: bytes) -> tuple[bytes | None, str | None]:
-    """The subject and the pin that the headers name."""
-    subject, pin = None, None
-    for name, value in headers:
-        if name == subject_header:
-            subject = value or None
-        elif name == PIN:
-            pin = value.decode("latin-1")
-    return subject, pin
-
-
-def worth_parsing(where: Subject, protocol: str, head: bytes, subject: bytes | None, pin: Pin | None) -> bool:
+def worth_parsing(where: Where, protocol: str, head: bytes, no_subject: bool, no_pin: bool) -> bool:
     """Whether the body may say more than the headers do: its endpoint parses it anyway, and twice costs."""
-    if subject is None and b'"%b"' % where.field.encode() in head:
+    if no_subject and where.quoted in head:
         return True
-    if protocol in ROWS and b'"%bs"' % where.field.encode() in head:
-        return True
-    return protocol == "guide" and pin is None and b'"model_version"' in head
+    if protocol == "v2":
+        return False
+    return where.quoted_plural in head or (no_pin and protocol == "guide" and QUOTED_VERSION in head)
 
 
 def object_of(head: bytes) -> dict[str, Any] | None:
@@ -108,9 +102,9 @@ def pin_of(version: object) -> Pin | None:
     return Pin(version, VERSION) if isinstance(version, str) and version != LATEST else None
 
 
-def rows_of(where: Subject, protocol: str, body: Mapping[str, Any]) -> Rows | None:
+def rows_of(where: Where, protocol: str, body: Mapping[str, Any]) -> Rows | None:
     """The rows with their subjects, where the body has one for each (`user_ids` beside `user_id`)."""
-    plural = f"{where.field}s"
+    plural = where.plural
     subjects = body.get(plural)
     field = next((field for field in ROWS[protocol] if isinstance(body.get(field), list)), None)
     if subjects is None or (field is None and "features" in body):

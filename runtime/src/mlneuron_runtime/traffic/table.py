@@ -36,6 +36,23 @@ class Subject(msgspec.Struct, frozen=True):
     field: Annotated[str, msgspec.Meta(min_length=1)] = "user_id"
 
 
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The same, as it is looked for in each request. `quoted` is how a field's name stands in JSON."""
+
+    header: bytes
+    field: str
+    plural: str
+    quoted: bytes
+    quoted_plural: bytes
+
+    @classmethod
+    def of(cls, subject: Subject) -> "Where":
+        field, plural = subject.field, f"{subject.field}s"
+        quoted, quoted_plural = (msgspec.json.encode(name) for name in (field, plural))
+        return cls(subject.header.lower().encode(), field, plural, quoted, quoted_plural)
+
+
 class Variant(msgspec.Struct, frozen=True):
     """One competitor of the primary. `percent` of the subjects (Split), or of the primary's requests (Shadow)."""
 
@@ -72,7 +89,7 @@ class Table:
     """One revision, in force. `names` begins with the primary; `owners` holds for each slot the place of a name."""
 
     revision: str
-    subject: Subject
+    where: Where
     names: tuple[str, ...]
     variants: Mapping[str, Variant]
     owners: bytes
@@ -103,7 +120,7 @@ class Table:
         return [variant for variant in self.variants.values() if variant.mode == "Shadow"]
 
 
-NOBODY = Table("", Subject(), (PRIMARY,), {}, bytes(SLOTS), b"")
+NOBODY = Table("", Where.of(Subject()), (PRIMARY,), {}, bytes(SLOTS), b"")
 """A table without variants."""
 
 
@@ -126,7 +143,7 @@ def parsed(content: bytes, namespace: str, neuron: str) -> Table:
                 raise BadTable(f"slot {slot} is of {names[owners[slot]]} and of {name}; give it to one of them")
             owners[slot] = place
     person = hashlib.blake2b(f"{namespace}/{neuron}".encode(), digest_size=hashlib.blake2b.PERSON_SIZE).digest()
-    return Table(document.revision, document.subject, names, variants, bytes(owners), person)
+    return Table(document.revision, Where.of(document.subject), names, variants, bytes(owners), person)
 
 
 def check_names(document: Document, variants: Mapping[str, Variant]) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 import structlog
 
 from mlneuron_runtime.errors import UnknownVersion
-from mlneuron_runtime.log import request_id
 from mlneuron_runtime.settings import Identity
 from mlneuron_runtime.tallies import Tallies
 from mlneuron_runtime.traffic.counters import Board, Counters
@@ -55,12 +54,14 @@ class Traffic:
     remotes: dict[str, Remote] = field(default_factory=dict)
     mirror: Mirror = field(default_factory=Mirror)
     board: Board = field(init=False)
+    primary: Counters = field(init=False)
     memory: Memory = field(init=False)
     _seen: State | None = None
     _watch: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
         self.board = Board(self.tallies)
+        self.primary = self.board.of(PRIMARY)
         self.memory = Memory(self.now)
         if self.named:
             self.use(Marks(self.identity.variant, self.now))
@@ -69,10 +70,6 @@ class Traffic:
     def named(self) -> bool:
         """Whether this is a variant's pod."""
         return self.identity.variant != PRIMARY
-
-    @property
-    def primary(self) -> Counters:
-        return self.board.of(PRIMARY)
 
     def assigned(self, table: Table, asked: Asked, own: str | None) -> str:
         """Who answers; `own` is the primary's version. Raises UnknownVersion for a pin that means nobody."""
@@ -92,12 +89,12 @@ class Traffic:
         drawn = [variant.name for variant in table.shadows if self.draw.random() * 100 < variant.percent]
         return [self.remotes[name] for name in drawn if name in self.remotes]
 
-    def remember(self, asked: Asked) -> None:
-        """What was predicted for the present request."""
-        mark, request = prediction.get(), request_id.get()
+    def remember(self, asked: Asked, own_id: str | None) -> None:
+        """What was predicted for the present request; `own_id` is the one that its caller gave it."""
+        mark = prediction.get()
         if mark is not None:
-            if request is not None:
-                self.memory.note("request_id", request, mark)
+            if own_id is not None:
+                self.memory.note("request_id", own_id, mark)
             if asked.subject is not None:
                 self.memory.note("subject", asked.subject.decode(errors="replace"), mark)
 

@@ -66,16 +66,15 @@ class Feedback:
         predicted = read(name) if field == "request_id" else None
         if predicted is not None:
             return name, predicted
-        mark = self.traffic.memory.recall(field, name)
-        predicted = None if mark is None else read(f":{mark}")
-        if mark is None or predicted is None:
+        predicted = self.traffic.memory.recall(field, name)
+        if predicted is None:
             raise UnknownPrediction(
                 field,
                 f"no such prediction is known here; send the request_id of its answer, which any pod understands (by "
                 f"another, a process knows its latest {REMEMBERED} for {REMEMBERED_SECONDS / 60:g} minutes)",
                 name,
             )
-        return f"{field} {name} {mark}", predicted
+        return f"{field} {name} {predicted}", predicted
 
 
 def check(told: dict[str, Any], predicted: Predicted, now: float) -> None:

@@ -15,6 +15,8 @@ SECONDS = b"x-neuron-seconds"
 
 LONGEST_NUMBER = 18
 
+OURS = PROCESS.decode()
+
 
 class Noted:
     """`keeps`: the body is kept. `seconds`: how long the answer has taken, where whoever asks should be told."""
@@ -22,7 +24,7 @@ class Noted:
     __slots__ = ("_fallen", "_scope", "_send", "_variant", "body", "keeps", "seconds", "status")
 
     def __init__(self, scope: Scope, send: Send, variant: str, fallen: str | None = None) -> None:
-        self._scope, self._send, self._variant, self._fallen = scope, send, variant, fallen
+        self._scope, self._send, self._variant, self._fallen = scope, send, variant.encode(), fallen
         self.keeps = False
         self.seconds: Callable[[], float] | None = None
         self.status = 0
@@ -31,7 +33,7 @@ class Noted:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message["headers"], (VARIANT, self._variant.encode())]
+            headers = [*message["headers"], (VARIANT, self._variant)]
             mark = marks.prediction.get()
             if mark is not None:
                 headers.append((PREDICTION, mark.encode()))
@@ -49,8 +51,14 @@ class Noted:
 def identify(scope: Scope, mark: str) -> None:
     """Let the answer's X-Request-Id be one that any pod can judge by the outcome, unless the caller chose it."""
     request = log.request_id.get() or ""
-    if request.encode().startswith(PROCESS):
+    if request.startswith(OURS):
         scope[ID] = f"{request}:{mark}".encode()
+
+
+def own_id() -> str | None:
+    """The present request's id, if its caller chose it."""
+    request = log.request_id.get()
+    return None if request is None or request.startswith(OURS) else request
 
 
 def number_of(value: bytes | None) -> float | None:

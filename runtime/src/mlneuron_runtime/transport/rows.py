@@ -84,7 +84,7 @@ class Part:
         self.fallen: str | None = None
         self.entries: list[Any] = []
         rows = asked.body[asked.field]
-        subjects = {table.subject.field, f"{table.subject.field}s"}
+        subjects = {table.where.field, table.where.plural}
         kept = {field: value for field, value in asked.body.items() if field not in subjects}
         self.body = orjson.dumps({**kept, asked.field: [rows[place] for place in places]})
         headers = [header for header in scope["headers"] if header[0] != b"content-length"]

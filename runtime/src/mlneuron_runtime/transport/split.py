@@ -6,7 +6,7 @@ In front of an endpoint, so that no protocol knows of it. The answer says who ga
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,9 +23,9 @@ from mlneuron_runtime.traffic.table import NOBODY, PRIMARY, Table
 from mlneuron_runtime.traffic.traffic import Traffic
 from mlneuron_runtime.transport import rows
 from mlneuron_runtime.transport.forwarding import DEADLINE, HOP, SECONDS, PassedOn, sent_on, told_back
-from mlneuron_runtime.transport.noted import Noted, number_of
+from mlneuron_runtime.transport.noted import Noted, number_of, own_id
 from mlneuron_runtime.transport.v2 import HEADER_LENGTH
-from mlneuron_runtime.transport.wire import BODY, read_body
+from mlneuron_runtime.transport.wire import BODY, LONGEST_LENGTH, read_body
 
 FORWARD_SHARE = 0.5
 """Of a request's time, for the variant: the rest is for the primary, should it have to answer."""
@@ -45,13 +45,14 @@ class Split:
             await self.endpoint(scope, receive, send)
             return
         marks.prediction.set(None)
-        if self.traffic.table is None or header_of(scope, HOP) is not None:
-            await self.within_deadline(scope, receive, send)
+        headers = dict(scope["headers"])
+        if self.traffic.table is None or HOP in headers:
+            await self.within_deadline(number_of(headers.get(DEADLINE)), scope, receive, send)
             return
         try:
             body = await self.body_of(scope, receive)
             table = self.traffic.table or NOBODY  # as of now: nothing waits from here until it is known who answers
-            asked = of_request(table.subject, self.protocol, scope["headers"], head_of(scope, body), version_of(scope))
+            asked = of_request(table.where, self.protocol, headers, head_of(headers, body), version_of(scope["path"]))
             name = self.traffic.assigned(table, asked, self.version)
         except RequestError:
             with self.plane.request(PROTOCOL[self.protocol]):  # refused requests are counted as others are
@@ -70,18 +71,20 @@ class Split:
         return None if served is None else served.version
 
     async def body_of(self, scope: Scope, receive: Receive) -> bytes:
-        """The body, kept for the endpoint."""
+        """The body, kept for the endpoint, which looks at what is said of it."""
         serving = self.plane.config.serving
+        whole: bytes | None = scope["state"].get(BODY)
+        if whole is not None and len(whole) <= serving.max_body_bytes:
+            return whole
         body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds, octets=True)
         scope["state"][BODY] = body
         return body
 
-    async def within_deadline(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def within_deadline(self, milliseconds: float | None, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer here what another pod sent, as long as that waits; as this pod's own variant."""
         clock, variant = self.traffic.clock, self.traffic.identity.variant
         noted, started = Noted(scope, send, variant), clock()
         noted.seconds = lambda: clock() - started
-        milliseconds = number_of(header_of(scope, DEADLINE))
         try:
             async with asyncio.timeout(None if milliseconds is None else milliseconds / 1000):
                 await self.endpoint(scope, receive, noted)
@@ -106,9 +109,8 @@ class Split:
         finally:
             seconds = clock() - started
             if fallen is None:
-                counters.add("requests")
-                counters.answered(seconds)
-        self.traffic.remember(asked)
+                counters.served(seconds)
+        traffic.remember(asked, own_id())
         for remote in shadows:
             self.mirror(remote, scope, noted, seconds)
         return noted.status
@@ -130,7 +132,7 @@ class Split:
             return
         self.plane.telemetry.passed(PROTOCOL[self.protocol])
         await told_back(response, name, scope, send)
-        self.traffic.remember(asked)
+        self.traffic.remember(asked, own_id())
 
     async def ask(self, remote: Remote, scope: Scope, body: bytes) -> Response:
         """A variant's good answer, or Fallen; both counted."""
@@ -185,17 +187,13 @@ def is_classifier(outputs: Iterable[str]) -> bool:
     return "confidence" in outputs
 
 
-def header_of(scope: Mapping[str, Sequence[tuple[bytes, bytes]]], wanted: bytes) -> bytes | None:
-    return next((value for name, value in scope["headers"] if name == wanted), None)
-
-
-def head_of(scope: Scope, body: bytes) -> bytes:
+def head_of(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
     """The JSON of a body that binary tensors may follow."""
-    length = header_of(scope, HEADER_LENGTH)
-    return body if length is None or not length.isdigit() else body[: int(length[:18])]
+    length = headers.get(HEADER_LENGTH)
+    return body if length is None or not length.isdigit() else body[: int(length[:LONGEST_LENGTH])]
 
 
-def version_of(scope: Scope) -> str | None:
+def version_of(path: str) -> str | None:
     """The version that a path of V1 or V2 names."""
-    _, _, rest = scope["path"].partition("/versions/")
+    _, _, rest = path.partition("/versions/")
     return rest.partition("/")[0].partition(":")[0] or None

@@ -16,17 +16,16 @@ from mlneuron_runtime.traffic.agreement import same
 from mlneuron_runtime.traffic.mirror import Copy
 from mlneuron_runtime.traffic.remote import Fallen, Remote
 from mlneuron_runtime.traffic.subject import PIN, PIN_HEADER, VERSION, Asked, Pin, text
-from mlneuron_runtime.traffic.table import NOBODY, PRIMARY, Subject, Table
+from mlneuron_runtime.traffic.table import NOBODY, PRIMARY, Table, Where
 from mlneuron_runtime.traffic.traffic import Traffic
 from mlneuron_runtime.transport.around import Around
-from mlneuron_runtime.transport.envelope import PROCESS
 from mlneuron_runtime.transport.forwarding import HOP, TRACE
 from mlneuron_runtime.transport.grpc.around import Work
 from mlneuron_runtime.transport.grpc.captured import response_json
 from mlneuron_runtime.transport.grpc.inference_pb2 import ModelInferRequest
 from mlneuron_runtime.transport.grpc.messages import value_of
 from mlneuron_runtime.transport.guide import LARGE_BODY
-from mlneuron_runtime.transport.noted import FALLBACK, PREDICTION, SECONDS, VARIANT, number_of
+from mlneuron_runtime.transport.noted import FALLBACK, OURS, PREDICTION, SECONDS, VARIANT, number_of, own_id
 from mlneuron_runtime.transport.split import FORWARD_SHARE, is_classifier
 
 GRPC = PROTOCOL["grpc"]
@@ -53,7 +52,7 @@ class Split:
         large = len(message) > LARGE_BODY
         given = await asyncio.to_thread(read, message) if large else read(message)
         table = traffic.table or NOBODY  # as of now: nothing waits from here until it is known who answers
-        asked = asked_of(table.subject, given, metadata)
+        asked = asked_of(table.where, given, metadata)
         served = self.plane.served
         try:
             name = traffic.assigned(table, asked, None if served is None else served.version)
@@ -91,10 +90,9 @@ class Split:
         finally:
             seconds = clock() - started
             if fallen is None:
-                counters.add("requests")
-                counters.answered(seconds)
+                counters.served(seconds)
         tell(context, PRIMARY, {} if fallen is None else {FALLBACK: fallen})
-        traffic.remember(asked)
+        traffic.remember(asked, own_id())
         for remote in shadows:
             self.mirror(remote, message, answer, self.goes_on(metadata), seconds)
         return answer
@@ -117,7 +115,7 @@ class Split:
         self.plane.telemetry.passed(GRPC)
         marks.prediction.set(trailing.get(PREDICTION.decode()))
         tell(context, name, {})
-        self.traffic.remember(asked)
+        self.traffic.remember(asked, own_id())
         return answer
 
     async def ask(
@@ -177,9 +175,9 @@ def read(message: bytes) -> ModelInferRequest | None:
     return given
 
 
-def asked_of(where: Subject, given: ModelInferRequest | None, metadata: dict[str, str]) -> Asked:
+def asked_of(where: Where, given: ModelInferRequest | None, metadata: dict[str, str]) -> Asked:
     """Whom a call is about. What cannot be read names nobody: the primary says what is wrong with it."""
-    subject = metadata.get(where.header.lower(), "").encode() or None
+    subject = metadata.get(where.header.decode(), "").encode() or None
     pinned = metadata.get(PIN.decode())
     pin = Pin(pinned, PIN_HEADER) if pinned else None
     if given is not None:
@@ -201,7 +199,7 @@ def unanswered(name: str, pin: Pin, fallen: Fallen) -> RequestError:
 def tell(context: Context, name: str, others: dict[bytes, str]) -> None:
     """The trailing metadata of an answer; the id is one that any pod can judge, unless the caller chose it."""
     request, mark = log.request_id.get() or "", marks.prediction.get()
-    judged = mark is not None and request.encode().startswith(PROCESS)
+    judged = mark is not None and request.startswith(OURS)
     told = {"x-request-id": f"{request}:{mark}" if judged else request, VARIANT.decode(): name}
     if mark is not None:
         told[PREDICTION.decode()] = mark
