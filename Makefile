@@ -51,6 +51,10 @@ crds: sync ## Write crds/, the chart's copy and the reference page anew from the
 bench-operator: sync ## Measure the operator with 1,000 and 3,000 neurons on a real API server (about 10 minutes)
 	@.venv/bin/python -m bench.operator
 
+.PHONY: bench-traffic
+bench-traffic: sync ## Measure what a split costs the front door, beside a hop through nginx (about 4 minutes)
+	@.venv/bin/python -m bench.traffic $(ARGS)
+
 .PHONY: bench-serving
 bench-serving: sync ## Measure the runtime beside its peers and its limits (about 25 minutes; ARGS="--models iris": a part)
 	@.venv/bin/python -m bench.serving $(ARGS)

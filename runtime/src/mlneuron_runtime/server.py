@@ -84,6 +84,8 @@ async def _serve(config: Config, options: Options, seat: Seat, started_at: float
             left = await drain(plane, stop.quiet_seconds, [serving, metrics])
     await ports.close(left)
     await asyncio.gather(*running)
+    if plane.traffic is not None:
+        await plane.traffic.close()
     plane.close()
     log.info("stopped", requests=int(seat.own.cells[tallies.REQUESTS]))
 

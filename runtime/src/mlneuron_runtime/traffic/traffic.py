@@ -114,6 +114,7 @@ class Traffic:
         for remote in self.remotes.values():
             remote.close()
         self.remotes.clear()
+        await asyncio.sleep(0)  # in which the connections close
 
     async def _watching(self) -> None:
         while True:
