@@ -223,6 +223,8 @@ async def test_a_killed_variant_costs_no_caller_an_answer(http: aiohttp.ClientSe
         assert headers["X-Neuron-Fallback"].startswith("candidate; ")
         status, told, _ = await predict(http, two.front.url, {"features": [1, 2], "model_version": "candidate"})
         assert (status, told["error"]["field"]) == (503, "model_version")
+        found = (await stats(http, two.front))["traffic"]["variants"]["candidate"]
+        assert sum(found["fallback"].values()) - found["fallback"]["circuit_open"] == found["errors"]
         with member(tmp_path, "candidate") as again:
             two.variants["candidate"] = again
             two.write("again", two.entry("candidate", 100))
@@ -272,3 +274,22 @@ async def test_without_a_table_nothing_is_said_of_variants(http: aiohttp.ClientS
         assert set(told) == {"prediction", "confidence", "model_version", "inference_time_ms"}
         assert "X-Neuron-Variant" not in headers
         assert (await stats(http, alone.front))["traffic"]["revision"] is None
+
+
+async def test_a_callers_token_goes_on_with_the_request(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("secret")
+    with fleet(tmp_path, "candidate", tokenFile=str(tmp_path / "tokens")) as two:
+        two.write("all", two.entry("candidate", 100))
+        await in_force(http, two.front, "all")
+        row = {"features": [1, 2]}
+        _, told, _ = await predict(http, two.front.url, row, Authorization="Bearer secret")
+        assert told["model_variant"] == "candidate"
+        assert (await predict(http, two.front.url, row))[0] == 401
+        async with http.post(f"{two.front.url}/feedback", json={"subject": "a", "outcome": 1}) as reply:
+            assert reply.status == 401
+        channel = grpc.aio.insecure_channel(f"127.0.0.1:{two.front.grpc_port}")
+        assert (await called(channel, call(), (("authorization", "Bearer secret"),)))[1] == "candidate"
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await called(channel, call())
+        assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        await channel.close()

@@ -16,6 +16,9 @@ PLACES = MOST_VARIANTS + 1
 FALLBACKS = ("connect", "timeout", "server_error", "unavailable", "refused", "circuit_open", "no_grpc")
 """Why the primary answered for a variant. `refused`: the variant answered 4xx, and the primary did not."""
 
+UNASKED = ("circuit_open", "no_grpc")
+"""Of these, those that are not the variant's fault: it was not asked."""
+
 COMPARISONS = ("agree", "disagree", "error", "dropped")
 """What came of a mirrored request."""
 
@@ -70,11 +73,17 @@ class Counters:
         self._cells[self._start + TOTAL_SECONDS] += seconds
         self._cells[self._start + LATENCY + bisect_left(BOUNDS, seconds)] += 1
 
-    def fell(self, reason: str, at_fault: bool) -> None:
-        """The primary answered instead; `at_fault`: the variant was asked."""
+    def fell(self, reason: str, seconds: float | None = None) -> None:
+        """The primary answered instead, for one of FALLBACKS; `seconds` where some were spent on asking."""
         self.add(reason)
-        if at_fault:
+        self.failed(reason, seconds)
+
+    def failed(self, reason: str, seconds: float | None) -> None:
+        """The variant gave no answer, whoever then did."""
+        if reason not in UNASKED:
             self.add("errors")
+            if seconds is not None:
+                self.answered(seconds)
 
     def compared(self, outcome: str, seconds: float, primary_seconds: float) -> None:
         """A mirrored request, and how long both took."""

@@ -28,16 +28,19 @@ GRPC_REASONS = {
 
 
 class Fallen(Exception):
-    """The variant gave no answer; `reason` is one of `counters.FALLBACKS`. `told` is its refusal, where it gave one."""
+    """The variant gave no answer; `reason` is one of `counters.FALLBACKS`. `told` is its refusal, where it gave one;
+    `seconds` went by until this was known.
+    """
 
     def __init__(self, reason: str, told: Any = None) -> None:
         super().__init__(reason)
         self.reason, self.told = reason, told
+        self.seconds = 0.0
 
     @property
-    def asked(self) -> bool:
-        """Whether the variant was asked at all, and so is at fault."""
-        return self.reason not in ("circuit_open", "no_grpc")
+    def refused(self) -> bool:
+        """Which is a failure only if the primary does otherwise."""
+        return self.reason == "refused"
 
 
 @dataclass(slots=True)

@@ -100,8 +100,9 @@ class Part:
                 self.entries = self.read(response.body)
                 return
             except Fallen as fallen:
-                if fallen.reason == "refused":
+                if fallen.refused:
                     raise Refused from fallen
+                self.remote.counters.fell(fallen.reason, fallen.seconds)
                 self.fallen, self.local = f"{self.name}; {fallen.reason}", True
         self.entries = self.read(await self.answered_here())
 

@@ -124,18 +124,20 @@ class Split:
             response = await self.ask(remote, scope, scope["state"][BODY])
         except Fallen as fallen:
             if asked.pin is not None:
-                await self.unanswered(name, asked.pin, fallen, send)
+                await self.unanswered(remote, asked.pin, fallen, send)
                 return
+            if not fallen.refused:
+                remote.counters.fell(fallen.reason, fallen.seconds)
             status = await self.here(table, asked, scope, receive, send, f"{name}; {fallen.reason}")
-            if fallen.reason == "refused" and status < 400:
-                remote.counters.fell("refused", True)
+            if fallen.refused and status < 400:
+                remote.counters.fell(fallen.reason)
             return
         self.plane.telemetry.passed(PROTOCOL[self.protocol])
         await told_back(response, name, scope, send)
         self.traffic.remember(asked, own_id())
 
     async def ask(self, remote: Remote, scope: Scope, body: bytes) -> Response:
-        """A variant's good answer, or Fallen; both counted."""
+        """A variant's good answer, which is counted, or Fallen."""
         plane, clock, counters = self.plane, self.traffic.clock, remote.counters
         seconds = FORWARD_SHARE * plane.config.serving.timeout_seconds
         started = clock()
@@ -144,9 +146,7 @@ class Split:
         try:
             response = await remote.post(scope["raw_path"], sent_on(scope, self.passed_on, seconds), body, seconds)
         except Fallen as fallen:
-            if fallen.reason != "refused":  # which is a failure only if the primary does otherwise
-                counters.fell(fallen.reason, fallen.asked)
-                counters.answered(clock() - started)
+            fallen.seconds = clock() - started
             raise
         finally:
             plane.in_flight -= 1
@@ -155,10 +155,12 @@ class Split:
         counters.answered(clock() - started if taken is None else taken)
         return response
 
-    async def unanswered(self, name: str, pin: Pin, fallen: Fallen, send: Send) -> None:
+    async def unanswered(self, remote: Remote, pin: Pin, fallen: Fallen, send: Send) -> None:
         """Who named a variant gets its refusal, or is told that it does not answer."""
         with self.plane.request(PROTOCOL[self.protocol]):
-            if not isinstance(fallen.told, Response) or fallen.reason != "refused":
+            name = remote.variant.name
+            if not isinstance(fallen.told, Response) or not fallen.refused:
+                remote.counters.failed(fallen.reason, fallen.seconds)
                 told = (
                     f"the variant {name} does not answer ({fallen.reason}); send it again later, or without {pin.field}"
                 )

@@ -106,11 +106,15 @@ class Split:
             answer, trailing = await self.ask(remote, message, context, metadata)
         except Fallen as fallen:
             if asked.pin is not None:
+                if not fallen.refused:
+                    remote.counters.failed(fallen.reason, fallen.seconds)
                 with self.plane.request(GRPC):
                     raise unanswered(name, asked.pin, fallen) from fallen
+            if not fallen.refused:
+                remote.counters.fell(fallen.reason, fallen.seconds)
             told = await self.here(table, asked, message, context, metadata, f"{name}; {fallen.reason}")
-            if fallen.reason == "refused":
-                remote.counters.fell("refused", True)
+            if fallen.refused:
+                remote.counters.fell(fallen.reason)
             return told
         self.plane.telemetry.passed(GRPC)
         marks.prediction.set(trailing.get(PREDICTION.decode()))
@@ -121,7 +125,7 @@ class Split:
     async def ask(
         self, remote: Remote, message: bytes, context: Context, metadata: dict[str, str]
     ) -> tuple[bytes, dict[str, str]]:
-        """A variant's good answer and trailing metadata, or Fallen; both counted."""
+        """A variant's good answer, which is counted, and trailing metadata; or Fallen."""
         plane, clock, counters = self.plane, self.traffic.clock, remote.counters
         limit, left = plane.config.serving.timeout_seconds, context.time_remaining()
         seconds = FORWARD_SHARE * (limit if left is None else min(limit, max(left, 0.0)))
@@ -131,9 +135,7 @@ class Split:
         try:
             answer, told = await remote.call(message, self.goes_on(metadata), seconds)
         except Fallen as fallen:
-            if fallen.reason != "refused":  # which is a failure only if the primary does otherwise
-                counters.fell(fallen.reason, fallen.asked)
-                counters.answered(clock() - started)
+            fallen.seconds = clock() - started
             raise
         finally:
             plane.in_flight -= 1
@@ -190,7 +192,7 @@ def asked_of(where: Where, given: ModelInferRequest | None, metadata: dict[str, 
 
 def unanswered(name: str, pin: Pin, fallen: Fallen) -> RequestError:
     """Who named a variant gets its refusal, or is told that it does not answer."""
-    if fallen.reason == "refused" and isinstance(fallen.told, AioRpcError):
+    if fallen.refused and isinstance(fallen.told, AioRpcError):
         return InvalidInput("inputs", str(fallen.told.details()))
     told = f"the variant {name} does not answer ({fallen.reason}); send it again later, or without {pin.field}"
     return NotReady(pin.field, told)
