@@ -9,7 +9,7 @@ from starlette.routing import Route
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.loading import Served
 from mlneuron_runtime.settings import Config
-from mlneuron_runtime.transport.openapi import answers, guide, rows, v1, v2
+from mlneuron_runtime.transport.openapi import answers, competing, guide, rows, v1, v2
 from mlneuron_runtime.transport.wire import encode
 
 VERSION = "3.1.0"
@@ -25,13 +25,16 @@ def document(config: Config, served: Served | None) -> dict[str, Any]:
     paths = guide.paths(served, extra) | v1.paths(served, name, extra) | v2.paths(served, name, extra)
     paths["/openapi.json"] = {"get": guide.asked("openapi", "This document", {"200": answers.of({"type": "object"})})}
     components: dict[str, Any] = {"schemas": schemas(served)}
+    found = {"openapi": VERSION, "info": info(config, served), "paths": paths, "components": components}
+    if competing.competes(config):
+        competing.add(found, extra)
     if guarded:
         components["securitySchemes"] = {"token": TOKEN}
         for path in paths.values():
             for operation in path.values():
                 if isinstance(operation, dict) and "401" in operation["responses"]:
                     operation["security"] = [{"token": []}]
-    return {"openapi": VERSION, "info": info(config, served), "paths": paths, "components": components}
+    return found
 
 
 def info(config: Config, served: Served | None) -> dict[str, str]:
