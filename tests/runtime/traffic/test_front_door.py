@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from mlneuron_runtime.traffic.slots import allocated, encoded
 from mlneuron_runtime.traffic.table import PRIMARY
 
 from tests.runtime.asking import stats
-from tests.runtime.support import until_asked
+from tests.runtime.payload_sink import payload_sink
+from tests.runtime.support import until, until_asked
 from tests.runtime.traffic.asking import answering, call, called, in_force, predict
-from tests.runtime.traffic.neurons import ADDS, Fleet, fleet, member
+from tests.runtime.traffic.neurons import ADDS, VERSIONS, Fleet, fleet, member
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +268,23 @@ async def test_a_request_is_sent_on_once_at_most(http: aiohttp.ClientSession, th
     await in_force(http, three.front, "circle")
     status, told, _ = await predict(http, three.front.url, {"features": [1, 2], "user_id": "a"})
     assert (status, told["model_variant"], told["prediction"]) == (200, PRIMARY, 3)
+
+
+async def test_the_payload_log_tells_the_version_that_answered(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    with payload_sink() as sink, ExitStack() as stack:
+        two = stack.enter_context(fleet(tmp_path, "candidate"))
+        two.write("half", two.entry("candidate", 50))
+        log = {"url": sink.url, "mode": "Response"}
+        front = stack.enter_context(member(tmp_path, "primary", trafficFile=str(two.table), payloadLog=log))
+        await in_force(http, front, "half")
+        names = await answering(http, front.url, range(12))
+        channel = grpc.aio.insecure_channel(f"127.0.0.1:{front.grpc_port}")
+        for user in names:
+            await called(channel, call(user=user))
+        await channel.close()
+        await until(lambda: len(sink.posted) == 24)
+    told = Counter(posted.headers["ce-modelversion"] for posted in sink.posted)
+    assert told == Counter(VERSIONS[name] for name in [*names.values(), *names.values()])
 
 
 async def test_without_a_table_nothing_is_said_of_variants(http: aiohttp.ClientSession, tmp_path: Path) -> None:

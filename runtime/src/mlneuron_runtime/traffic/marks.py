@@ -29,6 +29,9 @@ PARTS = 4
 prediction: ContextVar[str | None] = ContextVar("prediction", default=None)
 """The present request's mark (its id without REQUEST), once its one row is predicted."""
 
+answered_by: ContextVar[str | None] = ContextVar("answered_by", default=None)
+"""The version of the variant that answered the present request, if it was not this process's own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Marks:

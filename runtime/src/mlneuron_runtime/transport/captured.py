@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mlneuron_runtime import log
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.payloads import LARGEST, Exchange, Payload, PayloadLog
+from mlneuron_runtime.traffic.marks import answered_by
 from mlneuron_runtime.transport.envelope import public
 from mlneuron_runtime.transport.wire import BODY, Disconnected, shape_of
 
@@ -105,8 +106,8 @@ def exchange(plane: DataPlane, protocol: str, started: float, capture: Capture, 
     served = plane.served
     return Exchange(
         id=log.request_id.get() or "", time=started, protocol=protocol, model=plane.config.model.name,
-        version="" if served is None else served.version, request=capture.request, response=capture.response,
-        status=str(capture.status), failed=capture.status >= 400,
+        version=answered_by.get() or ("" if served is None else served.version), request=capture.request,
+        response=capture.response, status=str(capture.status), failed=capture.status >= 400,
         columns=None if served is None else served.model.signature.names,
         traceparent=trace,
     )  # fmt: skip

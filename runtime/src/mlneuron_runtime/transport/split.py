@@ -45,6 +45,7 @@ class Split:
             await self.endpoint(scope, receive, send)
             return
         marks.prediction.set(None)
+        marks.answered_by.set(None)
         headers = dict(scope["headers"])
         if self.traffic.table is None or HOP in headers:
             await self.within_deadline(number_of(headers.get(DEADLINE)), scope, receive, send)
@@ -133,6 +134,7 @@ class Split:
                 remote.counters.fell(fallen.reason)
             return
         self.plane.telemetry.passed(PROTOCOL[self.protocol])
+        marks.answered_by.set(remote.variant.version or name)
         await told_back(response, name, scope, send)
         self.traffic.remember(asked, own_id())
 

@@ -9,6 +9,7 @@ import grpc
 from mlneuron_runtime import log
 from mlneuron_runtime.errors import Unauthorized
 from mlneuron_runtime.payloads import LARGEST, Exchange, Payload, PayloadLog
+from mlneuron_runtime.traffic.marks import answered_by
 from mlneuron_runtime.transport.around import Around
 from mlneuron_runtime.transport.binary import array_of
 from mlneuron_runtime.transport.envelope import public
@@ -50,7 +51,7 @@ def exchange(around: Around, started: float, request: Payload, response: Payload
     served = plane.served
     return Exchange(
         id=log.request_id.get() or "", time=started, protocol="grpc", model=plane.config.model.name,
-        version="" if served is None else served.version, request=request, response=response,
+        version=answered_by.get() or ("" if served is None else served.version), request=request, response=response,
         status=status.name, failed=status is not grpc.StatusCode.OK,
         columns=None if served is None else served.model.signature.names,
         traceparent=around.passed_on().get("traceparent"),

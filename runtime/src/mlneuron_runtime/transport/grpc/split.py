@@ -46,6 +46,7 @@ class Split:
         if traffic.table is None and not traffic.named:
             return await self.work(message, context)
         marks.prediction.set(None)
+        marks.answered_by.set(None)
         metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
         if traffic.table is None or HOP.decode() in metadata:
             return await self.sent_on(message, context)
@@ -117,6 +118,7 @@ class Split:
                 remote.counters.fell(fallen.reason)
             return told
         self.plane.telemetry.passed(GRPC)
+        marks.answered_by.set(remote.variant.version or name)
         marks.prediction.set(trailing.get(PREDICTION.decode()))
         tell(context, name, {})
         self.traffic.remember(asked, own_id())
