@@ -1,5 +1,6 @@
 """A data plane and its app in this process, around models that are cheap to make."""
 
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import joblib
 import msgspec
 import pytest
 from mlneuron_runtime import tallies
@@ -17,9 +20,11 @@ from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.settings import Config
 from mlneuron_runtime.signature import Matrix, Signature
 from mlneuron_runtime.tensors import Inputs
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
 from tests.runtime.odd_models import Summing
-from tests.runtime.support import config_for, until
+from tests.runtime.support import DEADLINE, HERE, config_for, until
 
 
 @dataclass
@@ -86,3 +91,31 @@ async def neuron() -> AsyncIterator[Neuron]:
     """A neuron that sums rows of two numbers."""
     async with AsyncExitStack() as stack:
         yield await stack.enter_async_context(serving())
+
+
+@pytest.fixture
+def gated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model that stops on BLOCK until somebody writes to the pipe beside it; the server imports its class."""
+    monkeypatch.syspath_prepend(str(HERE))
+    import odd_models  # type: ignore[import-not-found]  # on the path since the line above
+
+    os.mkfifo(tmp_path / "pipe")
+    joblib.dump(odd_models.Gated(tmp_path / "pipe"), tmp_path / "gated.joblib")
+    return tmp_path / "gated.joblib"
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """For questions to a server in another process."""
+    limits = aiohttp.ClientTimeout(total=DEADLINE)
+    async with aiohttp.ClientSession(timeout=limits, connector=aiohttp.TCPConnector(limit=64)) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier of the iris data."""
+    data = load_iris()
+    path = tmp_path_factory.mktemp("iris") / "iris.joblib"
+    joblib.dump(LogisticRegression(max_iter=500).fit(data.data, data.target_names[data.target]), path)
+    return path

@@ -7,104 +7,33 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import joblib
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
 
-from tests.runtime.support import ANY_PORTS, DEADLINE, HERE, Process, config_for, runtime, serving, until_asked
-
-BLOCK, POISON = -42.0, -13.0
+from tests.runtime.asking import (
+    open_gate,
+    predict,
+    stats,
+    status,
+    until_busy,
+    until_in_flight,
+    until_refused,
+    until_stats,
+)
+from tests.runtime.odd_models import BLOCK, POISON
+from tests.runtime.support import ANY_PORTS, DEADLINE, Process, config_for, runtime, serving, until_asked
 
 IRIS = load_iris()
-
-
-@pytest.fixture(scope="module")
-def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("iris") / "iris.joblib"
-    names = IRIS.target_names[IRIS.target]
-    joblib.dump(LogisticRegression(max_iter=500).fit(IRIS.data, names), path)
-    return path
-
-
-@pytest.fixture
-def gated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model that stops on BLOCK until somebody writes to the pipe beside it; the server imports its class."""
-    monkeypatch.syspath_prepend(str(HERE))
-    import odd_models  # type: ignore[import-not-found]  # on the path since the line above
-
-    os.mkfifo(tmp_path / "pipe")
-    joblib.dump(odd_models.Gated(tmp_path / "pipe"), tmp_path / "gated.joblib")
-    return tmp_path / "gated.joblib"
 
 
 @pytest.fixture(scope="module")
 def server(iris: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     with serving(tmp_path_factory.mktemp("server"), config_for(iris)) as process:
         yield process
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    limits = aiohttp.ClientTimeout(total=DEADLINE)
-    async with aiohttp.ClientSession(timeout=limits, connector=aiohttp.TCPConnector(limit=64)) as session:
-        yield session
-
-
-async def predict(http: aiohttp.ClientSession, process: Process, *features: float) -> tuple[int, Any, Any]:
-    """Status, body and headers of one prediction."""
-    async with http.post(f"{process.url}/predict", json={"features": features}) as reply:
-        return reply.status, await reply.json(), reply.headers
-
-
-async def stats(http: aiohttp.ClientSession, process: Process) -> dict[str, Any]:
-    async with http.get(f"{process.metrics_url}/stats") as reply:
-        told: dict[str, Any] = await reply.json()
-        return told
-
-
-async def status(http: aiohttp.ClientSession, url: str) -> int:
-    async with http.get(url) as reply:
-        return reply.status
-
-
-async def until_stats(http: aiohttp.ClientSession, process: Process, **expected: Any) -> None:
-    async def so() -> bool:
-        return expected.items() <= (await stats(http, process)).items()
-
-    await until_asked(so)
-
-
-async def until_busy(http: aiohttp.ClientSession, process: Process, requests: int) -> None:
-    async def so() -> bool:
-        return bool((await stats(http, process))["requests"] >= requests)
-
-    await until_asked(so)
-
-
-async def until_in_flight(http: aiohttp.ClientSession, process: Process, count: int) -> None:
-    async def so() -> bool:
-        async with http.get(f"{process.metrics_url}/metrics") as reply:
-            return f"mlneuron_requests_in_flight {float(count)}" in (await reply.text()).splitlines()
-
-    await until_asked(so)
-
-
-async def until_refused(http: aiohttp.ClientSession, url: str) -> None:
-    """Until readiness says no."""
-
-    async def so() -> bool:
-        return await status(http, url) == 503
-
-    await until_asked(so)
-
-
-def open_gate(model: Path) -> None:
-    (model.parent / "pipe").write_bytes(b"go")
 
 
 async def test_iris_is_predicted_with_its_confidence(server: Process, http: aiohttp.ClientSession) -> None:

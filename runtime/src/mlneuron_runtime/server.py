@@ -77,9 +77,10 @@ async def _serve(config: Config, options: Options, seat: Seat, started_at: float
     await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
     left = 0.0
     if load.done():
-        open_for_requests(plane, load.result(), options, seat, started_at)
-        await ports.open()
+        take_up(plane, load.result())
         async with watched(plane, seat, serving):
+            await ports.open()
+            announce(load.result(), options, seat, started_at)
             await asyncio.wait([asked, *running], return_when=asyncio.FIRST_COMPLETED)
             left = await drain(plane, stop.quiet_seconds, [serving, metrics])
     await ports.close(left)
@@ -90,14 +91,17 @@ async def _serve(config: Config, options: Options, seat: Seat, started_at: float
     log.info("stopped", requests=int(seat.own.cells[tallies.REQUESTS]))
 
 
-def open_for_requests(plane: DataPlane, served: Served, options: Options, seat: Seat, started_at: float) -> None:
-    """From here on /readyz says yes. What is loaded lives as long as the process, so the collector need not
+def take_up(plane: DataPlane, served: Served) -> None:
+    """From here on requests are answered. What is loaded lives as long as the process, so the collector need not
     look at it again: that takes its longest pauses away.
     """
     gc.collect()
     gc.freeze()
     plane.serve(served)
-    plane.note_present()
+
+
+def announce(served: Served, options: Options, seat: Seat, started_at: float) -> None:
+    """Say that requests may come, and to a person how."""
     port = seat.serving.getsockname()[1]
     log.info(
         "ready",

@@ -15,8 +15,10 @@ import structlog
 log = structlog.get_logger()
 
 BACKLOG = 2048
-PAUSE_SECONDS = 0.002
-SHORT_OF_FILES_SECONDS = 0.1
+PAUSE_SECONDS = 0.001
+"""The first; each further one in a row is twice as long."""
+
+LONGEST_PAUSE_SECONDS = 0.1
 
 SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -60,8 +62,8 @@ class Acceptor:
 
     def _accept(self) -> None:
         if self.yields(self._waits):
+            self._pause(min(PAUSE_SECONDS * 2**self._waits, LONGEST_PAUSE_SECONDS))
             self._waits += 1
-            self._pause(PAUSE_SECONDS)
             return
         self._waits = 0
         try:
@@ -72,7 +74,7 @@ class Acceptor:
             if error.errno not in SHORT:
                 raise
             log.error("cannot accept a connection", error=error.strerror)
-            self._pause(SHORT_OF_FILES_SECONDS)
+            self._pause(LONGEST_PAUSE_SECONDS)
             return
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

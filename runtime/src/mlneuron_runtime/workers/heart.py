@@ -30,12 +30,13 @@ log = structlog.get_logger()
 EXIT_CODE = 70
 """EX_SOFTWARE: nothing in the manifest is at fault, a restart is the mend."""
 
-BEATS_A_TIMER = 10
+BEATS_A_TIMER = 4
 
 
 @contextlib.asynccontextmanager
 async def watched(plane: DataPlane, seat: Seat, server: Server) -> AsyncIterator[None]:
     """Within, the process shows that it works, and is watched by its supervisor or by itself."""
+    show(plane, seat.own, 0)
     hearts = [asyncio.create_task(beat(plane, seat.own, lambda: len(server.server_state.connections)))]
     if not seat.shared:
         hearts.append(asyncio.create_task(watch_itself(seat.own, plane.config.serving.longest_call_seconds)))
@@ -49,11 +50,16 @@ async def watched(plane: DataPlane, seat: Seat, server: Server) -> AsyncIterator
 async def beat(plane: DataPlane, own: Tallies, connections: Callable[[], int]) -> None:
     """Until cancelled. Also keeps what other processes read of this one up to date."""
     while True:
-        plane.note_present()
-        own.cells[tallies.CONNECTIONS] = connections()
-        own.cells[tallies.CALL] = plane.call_since
-        own.cells[tallies.PULSE] = time.monotonic()
         await asyncio.sleep(LOOK_SECONDS)
+        show(plane, own, connections())
+
+
+def show(plane: DataPlane, own: Tallies, connections: int) -> None:
+    """One beat. Only after the first is the process counted as ready, and watched."""
+    own.cells[tallies.CONNECTIONS] = connections
+    own.cells[tallies.CALL] = plane.call_since
+    own.cells[tallies.PULSE] = time.monotonic()
+    plane.note_present()
 
 
 async def watch_itself(own: Tallies, limit: float) -> None:

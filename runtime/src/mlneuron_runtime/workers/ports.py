@@ -41,6 +41,8 @@ class Ports:
     async def start(self) -> list[asyncio.Task[None]]:
         """The HTTP servers' lives, until `close`. Raises Fatal."""
         if self.seat.shared:
+            if self.plane.config.serving.grpc:
+                import mlneuron_runtime.transport.grpc.server  # noqa: F401  # takes its time now rather than in `open`
             self._accept(self.seat.metrics, self.metrics, self._leaves_telling)
             return [asyncio.create_task(server.serve(sockets=[])) for server in (self.serving, self.metrics)]
         await self._start_grpc()

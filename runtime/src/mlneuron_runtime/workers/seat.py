@@ -12,8 +12,10 @@ from mlneuron_runtime.workers.watch import LOOK_SECONDS
 FRESH_SECONDS = 4 * LOOK_SECONDS
 """A worker that was silent for longer is counted on by no other."""
 
-MOST_WAITS = 3
-"""How often a connection is left to a worker that has fewer: one that is busy must not delay it for long."""
+MOST_WAITS = 6
+"""How often a connection is left to a worker that has fewer: one that is busy must not delay it for long. With the
+acceptor's pauses this is 63 ms.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from mlneuron_runtime.workers.worker import TRACE_SIGNAL, Assignment
 
 log = structlog.get_logger()
 
-EARLY_ENDS = 5
+EARLY_ENDS = 3
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 
 GRACE_SECONDS = 5.0
