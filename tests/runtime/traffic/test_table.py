@@ -107,6 +107,7 @@ def test_a_newer_operators_keys_are_ignored() -> None:
         ([{**entry("a", 1), "url": "https://a"}], "url"),
         ([{**entry("a", 1), "url": "http://a/path"}], "url"),
         ([{**entry("a", 1), "mode": "Canary"}], "mode"),
+        ([{**entry("a", 1), "grpc": "http://a"}], "grpc"),
         ([entry("A", 1)], "name"),
     ],
 )

@@ -14,6 +14,9 @@ import httptools
 OLDEST_SECONDS = 60.0
 """A connection stays with one pod: those that are newer get requests once this one is closed."""
 
+CONNECT_SECONDS = 1.0
+"""A node that died answers nothing at all; one in the same cluster answers in milliseconds."""
+
 MOST_IDLE = 64
 
 LARGEST_ANSWER = 256 * 1024 * 1024
@@ -42,7 +45,7 @@ class Client:
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self._authority = f"{host}:{port}".encode()
+        self._authority = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode()
         self._idle: deque[Connection] = deque()
         self._closed = False
 
@@ -85,7 +88,10 @@ class Client:
     async def _connected(self) -> "Connection":
         loop = asyncio.get_running_loop()
         try:
-            _, connection = await loop.create_connection(lambda: Connection(loop.time), self._host, self._port)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, connection = await loop.create_connection(lambda: Connection(loop.time), self._host, self._port)
+        except TimeoutError as error:
+            raise Unreachable(f"{self._host}:{self._port}: no connection within {CONNECT_SECONDS:g} s") from error
         except OSError as error:
             raise Unreachable(f"{self._host}:{self._port}: {error}") from error
         return connection

@@ -20,6 +20,14 @@ REASONS = {503: "unavailable", 504: "timeout"}
 
 CHANNEL_GRACE_SECONDS = 30.0
 
+CHANNEL = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2_000),  # gRPC's own two minutes would leave a variant that is back alone
+]
+
 GRPC_REASONS = {
     grpc.StatusCode.UNAVAILABLE: "unavailable", grpc.StatusCode.DEADLINE_EXCEEDED: "timeout",
     grpc.StatusCode.INTERNAL: "server_error", grpc.StatusCode.UNKNOWN: "server_error",
@@ -94,8 +102,7 @@ class Remote:
     @property
     def _ask(self) -> Any:
         if self._channel is None:
-            options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-            self._channel = grpc.aio.insecure_channel(self.variant.grpc, options=options)
+            self._channel = grpc.aio.insecure_channel(self.variant.grpc, options=CHANNEL)
         return self._channel.unary_unary(METHOD)
 
     async def _admitted(self, asking: Any, seconds: float) -> Any:

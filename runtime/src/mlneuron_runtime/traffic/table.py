@@ -61,7 +61,7 @@ class Variant(msgspec.Struct, frozen=True):
     mode: Literal["Split", "Shadow"] = "Split"
     percent: Annotated[float, msgspec.Meta(ge=0, le=100)] = 0.0
     slots: str | None = None
-    grpc: str | None = None
+    grpc: Annotated[str, msgspec.Meta(pattern="^[^/]+:[0-9]+$")] | None = None
     version: str | None = None
 
     @property
