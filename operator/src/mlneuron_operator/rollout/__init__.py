@@ -1,0 +1,1 @@
+"""Rollouts: what is counted, what the counts prove, and what follows from it. Pure."""
