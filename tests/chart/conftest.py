@@ -21,5 +21,5 @@ def server(control_plane: Path) -> Kube:
         metadata = {"name": name, "labels": RESTRICTED}
         kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     kube.run("apply", "--server-side", "-f", str(ROOT / "crds"))
-    kube.run("wait", "--for=condition=Established", "crd/mlneurons.ml.findawise.io", "--timeout=30s")
+    kube.run("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
     return kube

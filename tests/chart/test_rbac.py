@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from mlneuron_operator.kinds import CHILD_KINDS, NEURON, POD
+from mlneuron_operator.kinds import CHILD_KINDS, NEURON, POD, VARIANT
 
 from .helm import NAMESPACE, RELEASE, VALUE_SETS, Object, Values, render
 
@@ -68,12 +68,15 @@ def test_the_operator_may_do_what_it_does(values: Values) -> None:
         for verb in ("list", "watch", "create", "patch", "delete"):
             assert (place, group, kind.plural, verb) in held
     assert {(place, "", POD.plural, verb) for verb in ("list", "watch")} <= held
-    assert (place, "ml.findawise.io", f"{NEURON.plural}/status", "patch") in held
+    for kind in (NEURON, VARIANT):
+        assert (place, "ml.findawise.io", f"{kind.plural}/status", "patch") in held
+        assert (place, "ml.findawise.io", kind.plural, "watch") in held
 
 
-def test_the_operator_never_writes_a_neuron_or_a_pod() -> None:
-    for resource in (NEURON.plural, POD.plural):
-        assert {verb for _, _, name, verb in rights({}) if name == resource} == {"get", "list", "watch"}
+def test_the_operator_never_writes_a_neuron_or_a_variant_and_makes_and_deletes_no_pod() -> None:
+    looks = {"get", "list", "watch"}
+    for resource, verbs in ((NEURON.plural, looks), (VARIANT.plural, looks), (POD.plural, looks | {"patch"})):
+        assert {verb for _, _, name, verb in rights({}) if name == resource} == verbs
 
 
 def test_users_get_no_right_on_a_neurons_status() -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 import yaml
+from mlneuron_operator.api.crd import DEFINITIONS as KINDS
 from mlneuron_operator.api.crd import crd
 from mlneuron_operator.settings import Settings
 
-from .helm import CHART, NAMESPACE, VALUE_SETS, Values, helm, only, render, template
+from .helm import CHART, NAMESPACE, VALUE_SETS, Object, Values, helm, only, render, template
 
 
 class Reads(dict[str, str]):
@@ -100,13 +101,18 @@ def test_the_port_that_is_probed_and_scraped_is_the_one_that_the_operator_opens(
     assert only(objects, "ServiceMonitor")["spec"]["endpoints"][0]["port"] == port["name"]
 
 
-def test_the_crd_of_the_release_is_the_generated_one_and_stays_when_it_goes() -> None:
-    shipped = only(render({}), "CustomResourceDefinition")
-    assert shipped["spec"] == crd()["spec"]
-    assert shipped["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
-    dropped = only(render({"crds": {"keep": False}}), "CustomResourceDefinition")
-    assert "annotations" not in dropped["metadata"]
-    assert not [item for item in render({"crds": {"install": False}}) if item["kind"] == "CustomResourceDefinition"]
+def test_the_crds_of_the_release_are_the_generated_ones_and_stay_when_it_goes() -> None:
+    shipped = definitions({})
+    assert {name: item["spec"] for name, item in shipped.items()} == {kind.name: crd(kind)["spec"] for kind in KINDS}
+    for item in shipped.values():
+        assert item["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert not [item for item in definitions({"crds": {"keep": False}}).values() if "annotations" in item["metadata"]]
+    assert not definitions({"crds": {"install": False}})
+
+
+def definitions(values: Values) -> dict[str, Object]:
+    found = (item for item in render(values) if item["kind"] == "CustomResourceDefinition")
+    return {item["metadata"]["name"]: item for item in found}
 
 
 def test_only_more_than_one_replica_has_a_budget() -> None:

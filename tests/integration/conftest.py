@@ -26,7 +26,7 @@ def kube(control_plane: Path) -> Kube:
     """The control plane with the CRDs and the operator's namespace."""
     kube = Kube(tools.ensure("kubernetes") / "kubectl", control_plane)
     kube.run("apply", "--server-side", "--validate=strict", "-f", str(ROOT / "crds"))
-    kube.run("wait", "--for=condition=Established", "crd/mlneurons.ml.findawise.io", "--timeout=30s")
+    kube.run("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "mlneuron-system"}})
     return kube
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from mlneuron_operator.api.crd import schema
+from mlneuron_operator.api.crd import NEURON, schema
 from mlneuron_operator.api.neuron import MLNeuron
 from mlneuron_operator.desired import desired_state
 from mlneuron_operator.settings import RuntimeImages
@@ -105,7 +105,7 @@ def nodes(place: str, node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any
 
 def _checks() -> Iterator[tuple[str, str]]:
     """Each rule and pattern of the spec: its place, and words that only its refusal holds."""
-    for place, node in nodes("", schema()):
+    for place, node in nodes("", schema(NEURON)):
         if place.startswith("status"):
             continue
         if "pattern" in node:

@@ -28,7 +28,7 @@ async def test_a_neuron_that_cannot_be_understood_holds_up_no_other_ones_reports
     cluster = Cluster(Configuration(), Metrics(CollectorRegistry()))
     board = FederationBoard(enabled=True, present=store.neurons)
     telemetry = Telemetry(cluster, store, lambda _: None, direct=False, period=15)
-    reconciler = Reconciler(cluster, store, Settings(), telemetry, board, now=lambda: NOW)
+    reconciler = Reconciler(cluster, store, Settings(), telemetry, board)
     assert board.facts() is None
     assert await reconciler.reconcile(("ml", "odd")) == "invalid"
     assert board.facts() == {}

@@ -33,14 +33,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- /* What the operator may do in the namespaces of neurons. */ -}}
 {{- define "mlneuron-operator.rules" -}}
 - apiGroups: [ml.findawise.io]
-  resources: [mlneurons]
+  resources: [mlneurons, modelvariants]
   verbs: [get, list, watch]
 - apiGroups: [ml.findawise.io]
-  resources: [mlneurons/status]
+  resources: [mlneurons/status, modelvariants/status]
   verbs: [get, update, patch]
 # Owner references that hold up a foreground deletion ask for this where the cluster enforces it (OpenShift does).
 - apiGroups: [ml.findawise.io]
-  resources: [mlneurons/finalizers]
+  resources: [mlneurons/finalizers, modelvariants/finalizers]
   verbs: [update]
 - apiGroups: [apps]
   resources: [deployments]
@@ -60,6 +60,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
+# The annotation that makes a node bring a new traffic table to its pods at once; nothing else of a pod is written.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [patch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

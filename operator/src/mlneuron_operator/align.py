@@ -1,13 +1,13 @@
-"""Making what is into what is desired: the effects of a reconciliation on a neuron's children."""
+"""Making what is into what is desired: the effects of a reconciliation on the children of a neuron or a variant."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import structlog
 
-from .api.names import ANNOTATION_DESIRED
-from .api.neuron import MLNeuron
+from .api.names import ANNOTATION_DESIRED, PRIMARY
 from .api.status import Reason
+from .api.workload import Workload
 from .cluster import ApiError, Cluster
 from .compare import covers
 from .desired.meta import digest
@@ -30,7 +30,7 @@ class Aligner:
         self._store = store
         self._accepted: dict[str, str] = {}
 
-    async def align(self, neuron: MLNeuron, desired: Sequence[Object], observation: Observation) -> bool:
+    async def align(self, workload: Workload, desired: Sequence[Object], observation: Observation) -> bool:
         """Apply and prune; whether there was anything to do.
 
         Raises Stalled where a person must act, ApiError where trying again may help.
@@ -39,9 +39,9 @@ class Aligner:
         for obj in desired:
             live = observation.children.get((kind_of(obj), obj["metadata"]["name"]))
             if live is None or self._moved(live, obj):
-                await self._apply(neuron, obj, live)
+                await self._apply(workload, obj, live)
                 applied = True
-        return await self._prune(neuron, desired, observation) or applied
+        return await self._prune(workload, desired, observation) or applied
 
     def _moved(self, live: Object, desired: Object) -> bool:
         """Whether the live object is not as the operator last applied it, or is to become another one.
@@ -56,20 +56,20 @@ class Aligner:
             return False
         return self._accepted.get(live["metadata"]["uid"]) != _form(live)
 
-    async def _apply(self, neuron: MLNeuron, obj: Object, live: Object | None) -> None:
+    async def _apply(self, workload: Workload, obj: Object, live: Object | None) -> None:
         kind, name = kind_of(obj), obj["metadata"]["name"]
         try:
-            applied = await self._applied(neuron, obj, live)
+            applied = await self._applied(workload, obj, live)
         except ApiError as error:
-            raise _refusal(neuron, obj, error) or error from error
+            raise _refusal(workload, obj, error) or error from error
         self._store.put(kind, applied)
-        kept = self._store.owned(neuron.key, (kind,)).get((kind, name))
+        kept = self._store.owned((workload.namespace, workload.neuron_name), (kind,)).get((kind, name))
         if kept is not None and not covers(kept, _comparable(obj)):
             self._accepted[kept["metadata"]["uid"]] = _form(kept)
-            log.warning("the cluster changes what is applied", kind=kind.name, name=name, namespace=neuron.namespace)
-        log.info("applied", kind=kind.name, name=name, namespace=neuron.namespace, created=live is None)
+            log.warning("the cluster changes what is applied", kind=kind.name, name=name, namespace=workload.namespace)
+        log.info("applied", kind=kind.name, name=name, namespace=workload.namespace, created=live is None)
 
-    async def _applied(self, neuron: MLNeuron, obj: Object, live: Object | None) -> Object:
+    async def _applied(self, workload: Workload, obj: Object, live: Object | None) -> Object:
         """Apply; by force to an object that is the neuron's, and not at all to one that is somebody else's.
 
         An object that is not in sight may be the neuron's own all the same, its labels overwritten by hand. And an
@@ -79,28 +79,35 @@ class Aligner:
         try:
             return await self._cluster.apply(obj, force=live is not None)
         except ApiError as error:
-            if error.status == 409 and live is None and await self._is_own(neuron, obj):
+            if error.status == 409 and live is None and await self._is_own(workload, obj):
                 return await self._cluster.apply(obj)
             if error.status != 422 or live is None:
                 raise
         await self._cluster.overwrite(obj)
         return await self._cluster.apply(obj)
 
-    async def _is_own(self, neuron: MLNeuron, obj: Object) -> bool:
-        found = await self._cluster.get(kind_of(obj), neuron.namespace, obj["metadata"]["name"])
-        return found is not None and _owned(found["metadata"], neuron)
+    async def _is_own(self, workload: Workload, obj: Object) -> bool:
+        found = await self._cluster.get(kind_of(obj), workload.namespace, obj["metadata"]["name"])
+        return found is not None and _owned(found["metadata"], workload.uid)
 
-    async def _prune(self, neuron: MLNeuron, desired: Sequence[Object], observation: Observation) -> bool:
+    async def clear(self, uid: str, observation: Observation) -> None:
+        """Delete all children of an owner that has nothing to serve for."""
+        for (kind, name), live in observation.children.items():
+            meta = live["metadata"]
+            if _owned(meta, uid) and "deletionTimestamp" not in meta:
+                await self._cluster.delete(kind, meta["namespace"], name, meta["uid"])
+
+    async def _prune(self, workload: Workload, desired: Sequence[Object], observation: Observation) -> bool:
         """Delete owned children that are not desired; configurations only once no pod was made with them."""
         pruned = False
         wanted = {(kind_of(obj), obj["metadata"]["name"]) for obj in desired}
         for (kind, name), live in observation.children.items():
             meta = live["metadata"]
             in_use = kind is CONFIG_MAP and name in observation.configs_in_use
-            if (kind, name) in wanted or in_use or "deletionTimestamp" in meta or not _owned(meta, neuron):
+            if (kind, name) in wanted or in_use or "deletionTimestamp" in meta or not _owned(meta, workload.uid):
                 continue
-            await self._cluster.delete(kind, neuron.namespace, name, meta["uid"])
-            log.info("pruned", kind=kind.name, name=name, namespace=neuron.namespace)
+            await self._cluster.delete(kind, workload.namespace, name, meta["uid"])
+            log.info("pruned", kind=kind.name, name=name, namespace=workload.namespace)
             pruned = True
         return pruned
 
@@ -113,16 +120,21 @@ def _form(live: Object) -> str:
     return digest({key: value for key, value in live.items() if key != "status"})
 
 
-def _owned(meta: dict[str, Any], neuron: MLNeuron) -> bool:
-    return any(owner.get("uid") == neuron.uid for owner in meta.get("ownerReferences", ()))
+def _owned(meta: dict[str, Any], uid: str) -> bool:
+    return any(owner.get("uid") == uid for owner in meta.get("ownerReferences", ()))
 
 
-def _refusal(neuron: MLNeuron, obj: Object, error: ApiError) -> Stalled | None:
-    what = f"{obj['kind']} {neuron.namespace}/{obj['metadata']['name']}"
+def _word(workload: Workload) -> str:
+    return "neuron" if workload.variant == PRIMARY else "variant"
+
+
+def _refusal(workload: Workload, obj: Object, error: ApiError) -> Stalled | None:
+    what = f"{obj['kind']} {workload.namespace}/{obj['metadata']['name']}"
     if error.status == 409 and "conflict" in error.message.lower():
         return Stalled(
             Reason.NAME_TAKEN,
-            f"{what} exists and is not this neuron's (it is not its owner): rename the neuron, or delete that object",
+            f"{what} exists and is not this {_word(workload)}'s (it is not its owner): rename the {_word(workload)}, "
+            "or delete that object",
         )
     if error.status in _REFUSALS and not (error.status == 403 and "being terminated" in error.message):
         return Stalled(Reason.CHILD_REFUSED, f"the cluster refuses {what}: {error.message}; mend the field it names")

@@ -127,6 +127,19 @@ class Cluster:
         """Server-side apply of the whole status; the object as it then is."""
         return await self._apply(obj, force=True, subresource="status")
 
+    async def annotate(self, kind: Kind, namespace: str, name: str, annotations: Mapping[str, str]) -> Object | None:
+        """Write annotations of an object that is another's; the object as it then is, None where there is none."""
+        body = {"metadata": {"annotations": dict(annotations)}}
+        path, params = kind.path(namespace, name), {"fieldManager": MANAGER}
+        try:
+            return await self._call(
+                "PATCH", path, kind, body=body, params=params, content="application/merge-patch+json"
+            )
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
     async def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
         """Create an object. ApiError 409 where it exists."""
         return await self._call("POST", kind.path(namespace), kind, body=obj, params={"fieldManager": MANAGER})

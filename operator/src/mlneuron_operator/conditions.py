@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from .api.status import ConditionType, Reason
+from .api.variant_status import VariantConditionType
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 
@@ -13,7 +14,7 @@ ConditionStatus = Literal["True", "False", "Unknown"]
 class Draft:
     """A condition before it is known when it last changed."""
 
-    type: ConditionType
+    type: ConditionType | VariantConditionType
     status: ConditionStatus
     reason: str
     message: str

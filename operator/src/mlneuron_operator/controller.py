@@ -16,7 +16,7 @@ from .engine.store import Key, Store
 from .federation.board import FederationBoard
 from .federation.service import federation_reporting
 from .federation.state import FederationState
-from .kinds import NEURON, WATCHED_KINDS, Kind
+from .kinds import NEURON, VARIANT, WATCHED_KINDS, Kind
 from .metrics import Metrics
 from .reconcile import Reconciler
 from .settings import Settings
@@ -45,6 +45,7 @@ class Controller:
         self._board = FederationBoard(bool(settings.federation_url), self.store.neurons)
         self._reconciler = Reconciler(cluster, self.store, settings, self._telemetry, self._board)
         self._neurons = [self._reflector(NEURON, "", self.queue.add, space) for space in self._namespaces()]
+        self._variants = [self._reflector(VARIANT, "", self.queue.add, space) for space in self._namespaces()]
         self._children = [
             self._reflector(kind, SELECTOR, self._child_changed, space)
             for kind in WATCHED_KINDS
@@ -57,10 +58,10 @@ class Controller:
     async def start(self, failed: Callable[[], None]) -> None:
         """Learn everything, then work; ``failed`` is called when a task of the engine ends, which none may."""
         self._failed = failed
-        for reflector in (*self._children, *self._neurons):
+        for reflector in (*self._children, *self._variants, *self._neurons):
             await reflector.sync()
-        log.info("synced", neurons=self.store.count(NEURON))
-        for reflector in self._children:
+        log.info("synced", neurons=self.store.count(NEURON), variants=self.store.count(VARIANT))
+        for reflector in self._watched:
             self._spawn(reflector.run())
         for _ in range(self._settings.workers):
             self._spawn(self._work())
@@ -84,7 +85,12 @@ class Controller:
     def silence(self) -> float:
         """Seconds for which the quietest watch has shown no sign of life."""
         now = time.monotonic()
-        return max((now - reflector.active_at for reflector in self._children), default=0.0)
+        return max((now - reflector.active_at for reflector in self._watched), default=0.0)
+
+    @property
+    def _watched(self) -> list[Reflector]:
+        """All but the neurons', which kopf watches."""
+        return [*self._variants, *self._children]
 
     def _namespaces(self) -> tuple[str | None, ...]:
         return self._settings.watch_namespaces or (None,)
@@ -133,7 +139,7 @@ class Controller:
         """List everything again now and then: a deletion that a watch missed is told by nothing else."""
         while True:
             await asyncio.sleep(self._settings.resync_seconds)
-            for reflector in (*self._neurons, *self._children):
+            for reflector in (*self._neurons, *self._watched):
                 try:
                     await reflector.sync()
                 except FAULTS as error:
@@ -155,4 +161,5 @@ class Controller:
         gauge("queue_busy", "Neurons that are being reconciled.", lambda: self.queue.busy)
         gauge("queue_delayed", "Neurons that wait for their time.", lambda: self.queue.delayed)
         gauge("neurons", "Neurons that exist.", lambda: self.store.count(NEURON))
+        gauge("variants", "Variants that exist.", lambda: self.store.count(VARIANT))
         gauge("watch_silence_seconds", "Time since the quietest watch showed a sign of life.", self.silence)

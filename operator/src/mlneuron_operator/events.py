@@ -1,15 +1,15 @@
-"""Events about neurons, for ``kubectl describe``; only on transitions, never in place of status."""
+"""Events about neurons and variants, for ``kubectl describe``; only on transitions, never in place of status."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
-from .api.names import API_VERSION, MANAGER, NEURON_KIND
+from .api.names import API_VERSION, MANAGER
 from .cluster import ApiError, Cluster
 from .conditions import Notice
 from .engine.store import Key
-from .kinds import EVENT
+from .kinds import EVENT, Kind
 
 log = structlog.get_logger(__name__)
 
@@ -24,17 +24,17 @@ class EventRecorder:
         self._cluster = cluster
         self._instance = instance
 
-    async def record(self, key: Key, uid: str, notice: Notice, now: datetime | None = None) -> None:
+    async def record(self, kind: Kind, key: Key, uid: str, notice: Notice, now: datetime | None = None) -> None:
         """Write the event; one that can't be written is logged and lost, since status tells the same."""
         namespace, name = key
         try:
-            await self._cluster.create(EVENT, namespace, event(name, namespace, uid, notice, self._instance, now))
+            await self._cluster.create(EVENT, namespace, event(kind, name, namespace, uid, notice, self._instance, now))
         except ApiError as error:
-            log.warning("event not written", neuron=name, namespace=namespace, error=str(error))
+            log.warning("event not written", name=name, namespace=namespace, error=str(error))
 
 
 def event(
-    name: str, namespace: str, uid: str, notice: Notice, instance: str, now: datetime | None = None
+    kind: Kind, name: str, namespace: str, uid: str, notice: Notice, instance: str, now: datetime | None = None
 ) -> dict[str, Any]:
     """The event as an API object."""
     return {
@@ -50,7 +50,7 @@ def event(
         "note": notice.note[:_MAX_NOTE],
         "regarding": {
             "apiVersion": API_VERSION,
-            "kind": NEURON_KIND,
+            "kind": kind.name,
             "name": name,
             "namespace": namespace,
             "uid": uid,

@@ -1,8 +1,8 @@
 """A neuron's health from what its pods tell; pure. The rules for a single pod are the runtime's (the federation's)."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 _REASON: Final = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")
@@ -33,6 +33,14 @@ class Sample:
     engine_reason: str | None = None
     """Why that engine runs it."""
     warnings: tuple[ModelWarning, ...] = ()
+    traffic_revision: str | None = None
+    """The traffic table that all of the pod's processes have in force."""
+    traffic_problem: str | None = None
+    """Why the newest table was refused."""
+    counters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What was counted for each variant, the primary among them, since the pod's start; as the runtime tells it."""
+    bounds: tuple[float, ...] = ()
+    """Upper ends of the buckets of the counted latencies, in seconds."""
 
     @classmethod
     def parse(cls, stats: dict[str, Any]) -> "Sample":
@@ -41,6 +49,7 @@ class Sample:
         The pods of the last revision may run an older runtime, so what came later may be absent.
         """
         model = stats["model"]
+        traffic = stats.get("traffic") or {}
         engine, why = _engine(stats.get("acceleration"), model["framework"])
         return cls(
             version=model["version"],
@@ -53,12 +62,16 @@ class Sample:
             engine=engine,
             engine_reason=why,
             warnings=tuple(_warning(item) for item in stats.get("warnings", ())),
+            traffic_revision=_text(traffic.get("revision")) if traffic.get("agreed", True) else None,
+            traffic_problem=_text(traffic.get("problem")),
+            counters=dict(traffic.get("variants", {})),
+            bounds=tuple(float(bound) for bound in traffic.get("bounds", ())),
         )
 
     def told(self) -> tuple[object, ...]:
         """The part that status shows; only a change of it is worth a reconciliation."""
         model = self.version, self.digest, self.framework, self.engine, self.engine_reason
-        return *model, self.score, self.warnings
+        return *model, self.score, self.warnings, self.traffic_revision, self.traffic_problem
 
 
 def _engine(acceleration: dict[str, Any] | None, framework: str) -> tuple[str | None, str | None]:
@@ -66,6 +79,10 @@ def _engine(acceleration: dict[str, Any] | None, framework: str) -> tuple[str | 
     if acceleration is None:
         return None, None
     return str(acceleration["engine"] or framework), str(acceleration["reason"])[:_TEXT_LENGTH]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)[:_TEXT_LENGTH]
 
 
 def _warning(item: dict[str, Any]) -> ModelWarning:

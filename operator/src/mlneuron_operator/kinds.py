@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .api.names import GROUP, NEURON_KIND, NEURON_PLURAL, VERSION
+from .api.names import GROUP, NEURON_KIND, NEURON_PLURAL, VARIANT_KIND, VARIANT_PLURAL, VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Kind:
 
 
 NEURON: Final = Kind(NEURON_KIND, f"{GROUP}/{VERSION}", NEURON_PLURAL)
+VARIANT: Final = Kind(VARIANT_KIND, f"{GROUP}/{VERSION}", VARIANT_PLURAL)
 SERVICE_ACCOUNT: Final = Kind("ServiceAccount", "v1", "serviceaccounts")
 CONFIG_MAP: Final = Kind("ConfigMap", "v1", "configmaps")
 SERVICE: Final = Kind("Service", "v1", "services")
@@ -46,7 +47,7 @@ CHILD_KINDS: Final = (
 """Kinds that the operator makes; every one of their objects that it owns is either desired or pruned."""
 
 WATCHED_KINDS: Final = (*CHILD_KINDS, POD)
-BY_NAME: Final = {kind.name: kind for kind in (NEURON, *WATCHED_KINDS, SECRET, LEASE, EVENT)}
+BY_NAME: Final = {kind.name: kind for kind in (NEURON, VARIANT, *WATCHED_KINDS, SECRET, LEASE, EVENT)}
 
 
 def kind_of(obj: dict[str, Any]) -> Kind:

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import orjson
 
-from .api.neuron import MLNeuron
+from .api.names import LABEL_VARIANT, PRIMARY
 from .api.status import RUNTIME_REASONS, Reason
+from .api.workload import Workload
 from .engine.trim import OWNS_REPLICAS
 from .kinds import DEPLOYMENT, POD, Kind
 
@@ -28,7 +29,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A neuron's children and pods as last seen."""
+    """The children and pods of a neuron's own model, or of a variant, as last seen."""
 
     children: Mapping[tuple[Kind, str], Object]
     pods: Sequence[Object]
@@ -40,8 +41,16 @@ class Observation:
         pods = [obj for ref, obj in owned.items() if ref[0] is POD and "deletionTimestamp" not in obj["metadata"]]
         return cls(children, sorted(pods, key=lambda pod: str(pod["metadata"]["name"])))
 
+    @classmethod
+    def by_variant(cls, owned: Mapping[tuple[Kind, str], Object]) -> dict[str, "Observation"]:
+        """An observation for each variant that something exists of, the primary always among them."""
+        groups: dict[str, dict[tuple[Kind, str], Object]] = {PRIMARY: {}}
+        for ref, obj in owned.items():
+            groups.setdefault(obj["metadata"].get("labels", {}).get(LABEL_VARIANT, PRIMARY), {})[ref] = obj
+        return {variant: cls.of(group) for variant, group in groups.items()}
+
     def deployment(self, name: str) -> Object | None:
-        """The neuron's Deployment."""
+        """The Deployment of this name."""
         return self.children.get((DEPLOYMENT, name))
 
     @property
@@ -55,15 +64,15 @@ class Observation:
         return {pod["config"] for pod in self.pods if pod["config"]}
 
 
-def wanted_replicas(neuron: MLNeuron, live: Object | None) -> int | None:
+def wanted_replicas(workload: Workload, live: Object | None) -> int | None:
     """The count to apply to the Deployment; None leaves it to the autoscaler that has taken it over.
 
     An autoscaler writes the count only when it wants another one. Until then the operator keeps the count as it is:
     to leave it out would give up the field, and Kubernetes would reset it to 1.
     """
-    scaling = neuron.spec.autoscaling
+    scaling = workload.spec.autoscaling
     if scaling is None:
-        return neuron.spec.replicas
+        return workload.spec.replicas
     if live is None:
         return scaling.min_replicas
     return max(int(live["spec"].get("replicas", 1)), scaling.min_replicas) if live[OWNS_REPLICAS] else None

@@ -1,34 +1,42 @@
-"""Reconciling one neuron, level-triggered: gather, decide, apply, write status."""
+"""Reconciling one neuron with its variants, level-triggered: gather, decide, apply, write status."""
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from pydantic import ValidationError
 
+from . import variant_status
 from .align import Aligner
-from .api.names import API_VERSION, NEURON_KIND
+from .api.names import ANNOTATION_TRAFFIC, PRIMARY
 from .api.neuron import MLNeuron
 from .api.status import Reason
+from .api.workload import Workload
 from .cluster import ApiError, Cluster
-from .conditions import notices
 from .desired import desired_state
 from .desired.source import unpinned
 from .engine.store import Key, Store
-from .events import EventRecorder
 from .federation.board import FederationBoard
-from .kinds import NEURON, WATCHED_KINDS
+from .kinds import NEURON, POD, VARIANT, WATCHED_KINDS, Kind
 from .observation import Observation, wanted_replicas
 from .outcome import Stalled
 from .settings import Settings
+from .spread import applied, spreading
 from .status import Told, derive, invalid, rfc3339
 from .telemetry import Telemetry
+from .traffic import Split, split
+from .variant_status import Heard, waiting
+from .variants import Contender, contenders, plain_share, standing_table
 from .verdict import Situation
+from .writer import StatusWriter
 
 log = structlog.get_logger(__name__)
 
 Object = dict[str, Any]
+
+SPREADING_SECONDS: Final = 2.0
+"""How often pods are asked for the table that they have, until all have the newest."""
 
 
 _UNPINNED = (
@@ -38,7 +46,7 @@ _UNPINNED = (
 
 
 class Reconciler:
-    """Makes one neuron as it should be. Holds no progress: everything that it needs is in the store."""
+    """Makes one neuron and its variants as they should be. Holds no progress: all that it needs is in the store."""
 
     def __init__(
         self,
@@ -47,16 +55,16 @@ class Reconciler:
         settings: Settings,
         telemetry: Telemetry,
         board: FederationBoard,
-        now: Callable[[], str] = lambda: rfc3339(time.time()),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._cluster = cluster
         self._store = store
         self._settings = settings
         self._telemetry = telemetry
         self._board = board
-        self._now = now
+        self._clock = clock
         self._aligner = Aligner(cluster, store)
-        self._events = EventRecorder(cluster, settings.identity)
+        self._writer = StatusWriter(cluster, store, settings.identity)
 
     async def reconcile(self, key: Key) -> str:
         """Reconcile; the outcome in one word. Raises ApiError where trying again may help."""
@@ -64,66 +72,118 @@ class Reconciler:
         if obj is None or "deletionTimestamp" in obj["metadata"]:
             self._telemetry.forget(key)
             self._board.forget(key)
+            await self._orphan(key)
             return "gone"
         try:
             neuron = MLNeuron.parse(obj)
         except (ValidationError, ValueError) as error:
             self._board.skip(key)
-            await self._write(
-                key, obj, invalid(obj["metadata"]["generation"], explain(error), obj["status"], self._now())
+            await self._writer.write(
+                NEURON, obj, invalid(obj["metadata"]["generation"], explain(error), obj["status"], self._now())
             )
             return "invalid"
-        situation = await self._align(neuron)
-        await self._report(situation, obj)
-        return "stalled" if situation.fault else "ok"
+        return await self._reconcile(neuron, obj)
 
-    async def _align(self, neuron: MLNeuron) -> Situation:
+    async def _reconcile(self, neuron: MLNeuron, obj: Object) -> str:
+        observations = Observation.by_variant(self._store.owned(neuron.key, WATCHED_KINDS))
+        found, wrong = contenders(self._variants(neuron.key), neuron, observations)
+        for each, error in wrong:
+            meta = each["metadata"]
+            await self._writer.write(
+                VARIANT, each, invalid(meta["generation"], explain(error), each["status"], self._now())
+            )
+        primary = observations[PRIMARY]
+        competing = [one.competes(plain_share(one.variant)) for one in found]
+        now = split(neuron, competing, bool(primary.ready_pods), standing_table(neuron, primary))
+        situation = await self._align(neuron, primary, front=now.front, table=now.table)
+        await self._announce(now, situation.observation)
+        spread = await self._report(neuron, situation, now, obj)
+        self._telemetry.pace(neuron.key, SPREADING_SECONDS if spread else None)
+        faults = [situation.fault, *[await self._variant(one, now) for one in found]]
+        return "stalled" if any(faults) else "ok"
+
+    async def _refuse(self, kind: Kind, obj: Object, error: ValueError) -> None:
+        """Say of an object that it can't be understood."""
+        status = invalid(obj["metadata"]["generation"], explain(error), obj["status"], self._now())
+        await self._writer.write(kind, obj, status)
+
+    async def _variant(self, one: Contender, now: Split) -> Stalled | None:
+        """Make a variant as it should be, and write its status."""
+        situation = await self._align(one.workload, one.observation)
+        current, ready = situation.current_pods, situation.observation.ready_pods
+        samples = self._telemetry.samples(one.variant.neuron_key, current, ready)
+        status = variant_status.derive(one.variant, situation, Heard(now, samples), one.obj["status"], self._now())
+        await self._writer.write(VARIANT, one.obj, status)
+        return situation.fault
+
+    async def _orphan(self, key: Key) -> None:
+        """A variant without its neuron has nothing to serve for: it waits, without pods."""
+        observations = Observation.by_variant(self._store.owned(key, WATCHED_KINDS))
+        for obj in self._variants(key):
+            meta = obj["metadata"]
+            if "deletionTimestamp" in meta:
+                continue
+            if meta["name"] in observations:
+                await self._aligner.clear(meta["uid"], observations[meta["name"]])
+            status = waiting(meta["generation"], key, obj["status"], self._now())
+            await self._writer.write(VARIANT, obj, status)
+
+    async def _align(self, workload: Workload, observation: Observation, **traffic: Any) -> Situation:
         """Make the children as they should be; where things stand then."""
-        observation, fault = self._observe(neuron.key), None
-        if self._settings.require_model_digest and unpinned(neuron.spec.model):
-            return Situation(neuron, observation, Stalled(Reason.SPEC_INVALID, _UNPINNED))
-        replicas = wanted_replicas(neuron, observation.deployment(neuron.name))
-        desired = desired_state(neuron, self._settings.images, replicas)
+        if self._settings.require_model_digest and unpinned(workload.spec.model):
+            return Situation(workload, observation, Stalled(Reason.SPEC_INVALID, _UNPINNED))
+        replicas = wanted_replicas(workload, observation.deployment(workload.name))
+        desired = desired_state(workload, self._settings.images, replicas, **traffic)
+        fault = None
         try:
-            if not await self._aligner.align(neuron, desired, observation):
-                return Situation(neuron, observation)
+            if not await self._aligner.align(workload, desired, observation):
+                return Situation(workload, observation)
         except Stalled as stalled:
             fault = stalled
-        return Situation(neuron, self._observe(neuron.key), fault)
+        return Situation(workload, self._observe(workload), fault)
 
-    def _observe(self, key: Key) -> Observation:
-        return Observation.of(self._store.owned(key, WATCHED_KINDS))
+    def _observe(self, workload: Workload) -> Observation:
+        owned = self._store.owned((workload.namespace, workload.neuron_name), WATCHED_KINDS)
+        return Observation.by_variant(owned).get(workload.variant) or Observation({}, ())
 
-    async def _report(self, situation: Situation, obj: Object) -> None:
-        """Derive status from what is now, write it if it differs, and tell who else wants to know."""
-        neuron, observation = situation.neuron, situation.observation
+    def _variants(self, key: Key) -> list[Object]:
+        owned = self._store.owned(key, (VARIANT,))
+        return [owned[ref] for ref in sorted(owned, key=lambda ref: ref[1])]
+
+    async def _announce(self, now: Split, primary: Observation) -> None:
+        """Tell the nodes of the front door's pods that there is a new table: the pods have it within seconds then."""
+        for pod in primary.pods if now.revision else ():
+            if pod["traffic"] == now.revision:
+                continue
+            meta = pod["metadata"]
+            mark = {ANNOTATION_TRAFFIC: str(now.revision)}
+            try:
+                told = await self._cluster.annotate(POD, meta["namespace"], meta["name"], mark)
+            except ApiError as error:
+                log.warning("pod not told of its traffic", pod=meta["name"], error=str(error))
+                continue
+            if told is not None:
+                self._store.put(POD, told)
+
+    async def _report(self, neuron: MLNeuron, situation: Situation, now: Split, obj: Object) -> bool:
+        """Derive status from what is now, write it if it differs, and tell who else wants to know; whether pods of the
+        front door are still to get the table."""
+        ready = situation.observation.ready_pods
+        draft = applied(now, self._telemetry.heard(neuron.key, ready))
         told = Told(
-            samples=self._telemetry.samples(neuron.key, situation.current_pods, observation.ready_pods),
+            samples=self._telemetry.samples(neuron.key, situation.current_pods, ready),
+            split=now,
+            traffic=draft,
             federated=self._board.federates(neuron),
             federation=self._board.state(neuron.key),
         )
         status = derive(situation, told, obj["status"], self._now())
-        await self._write(neuron.key, obj, status)
+        await self._writer.write(NEURON, obj, status)
         self._board.post(neuron, status, told.samples, obj["metadata"].get("creationTimestamp", ""))
+        return spreading(draft)
 
-    async def _write(self, key: Key, obj: Object, status: Object) -> None:
-        if status == obj["status"]:
-            return
-        meta = obj["metadata"]
-        body = {
-            "apiVersion": API_VERSION,
-            "kind": NEURON_KIND,
-            "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]},
-            "status": status,
-        }
-        try:
-            self._store.put(NEURON, await self._cluster.apply_status(body))
-        except ApiError as error:
-            if error.status in {404, 409}:  # deleted, or made anew, since it was read
-                return
-            raise
-        for notice in notices(obj["status"].get("conditions", ()), status["conditions"]):
-            await self._events.record(key, meta["uid"], notice)
+    def _now(self) -> str:
+        return rfc3339(self._clock())
 
 
 def explain(error: ValidationError | ValueError) -> str:

@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .api.names import PRIMARY, selector_labels
-from .api.status import RUNTIME_REASONS, ConditionType, Reason
+from .api.status import ConditionType, Reason
 from .conditions import ConditionStatus, Draft, settle
 from .desired.access import url
 from .federation.state import REFRESH_SECONDS, FederationReason, FederationState
-from .health import NOTHING_SERVES, Health, Sample, health_of, warnings_of
-from .observation import is_ready
-from .verdict import Situation, Verdict, verdict
+from .health import Sample
+from .slots import SLOTS
+from .standing import as_before, health, loaded_model, model_loaded, readiness, warned
+from .traffic import Split, in_words, percent
+from .verdict import Situation, verdict
 
 Object = dict[str, Any]
 
@@ -23,6 +25,10 @@ class Told:
 
     samples: Sequence[Sample] = field(default=())
     """Of ready pods of the newest revision, or of any ready pod while that has none."""
+    split: Split | None = None
+    """Who has which share; the primary all of it when not known."""
+    traffic: Draft | None = None
+    """How far the split has come to the pods of the front door."""
     federated: bool = False
     """Whether the neuron is to be reported to the core."""
     federation: FederationState | None = None
@@ -31,90 +37,40 @@ class Told:
 
 def derive(situation: Situation, told: Told, previous: Object, now: str) -> Object:
     """The status to write; ``previous`` is the one that stands, ``now`` an RFC 3339 time."""
-    neuron, ready = situation.neuron, len(situation.observation.ready_pods)
+    workload, ready = situation.workload, len(situation.observation.ready_pods)
     found = verdict(situation)
     live = situation.deployment
     drafts = [
-        *_readiness(situation, found, ready),
-        _model(situation, found),
-        *_warned(situation, told, previous),
+        *readiness(situation, found, ready),
+        model_loaded(situation, found),
+        *warned(situation, told.samples, previous),
+        *([told.traffic] if told.traffic else []),
         *_reported(told, previous),
     ]
     serving = ready > 0
+    shares = told.split.shares if told.split else {PRIMARY: SLOTS} if serving else {}
     status: Object = {
-        "observedGeneration": neuron.generation,
-        "conditions": settle(drafts, previous.get("conditions", ()), neuron.generation, now),
+        "observedGeneration": workload.generation,
+        "conditions": settle(drafts, previous.get("conditions", ()), workload.generation, now),
         "replicas": live["status"].get("replicas", 0) if live else 0,
         "readyReplicas": ready,
-        "selector": ",".join(f"{name}={value}" for name, value in sorted(selector_labels(neuron.name).items())),
-        "url": url(neuron),
-        "model": _loaded(situation, told, previous),
-        "traffic": [{"variant": PRIMARY, "percent": 100}] if serving else [],
+        "selector": ",".join(f"{name}={value}" for name, value in sorted(selector_labels(workload.name).items())),
+        "url": url(workload),
+        "model": loaded_model(situation, told.samples, previous),
+        "traffic": [{"variant": name, "percent": percent(share)} for name, share in shares.items()],
         "summary": {
             "reason": str(found.reason if found else drafts[0].reason),
             "replicas": f"{ready}/{situation.wanted}",
-            "traffic": f"{PRIMARY}=100" if serving else "none",
+            "traffic": in_words(shares),
         },
     }
-    health = _health(told, serving, previous)
-    if health is not None:
-        status["health"] = health
+    well = health(told.samples, serving, previous)
+    if well is not None:
+        status["health"] = well
     entry = _entry(told, previous)
     if entry is not None:
         status["federation"] = entry
     return status
-
-
-def _readiness(situation: Situation, found: Verdict | None, ready: int) -> list[Draft]:
-    """Ready, and Reconciling or Stalled while it holds (kstatus)."""
-    drafts = [_ready(situation, found, ready)]
-    if found is not None and found.stalled:
-        drafts.append(Draft(ConditionType.STALLED, "True", found.reason, found.message))
-    elif found is not None:
-        drafts.append(Draft(ConditionType.RECONCILING, "True", found.reason, found.message))
-    return drafts
-
-
-def _ready(situation: Situation, found: Verdict | None, ready: int) -> Draft:
-    if ready:
-        message = f"{ready} of {situation.wanted} pods serve at {url(situation.neuron)}"
-        if found is not None and found.stalled:
-            message += f"; the neuron as it is now wanted does not come up: {found.message}"
-        return Draft(ConditionType.READY, "True", Reason.SERVING, message)
-    if found is not None and found.stalled:
-        return Draft(ConditionType.READY, "False", found.reason, found.message)
-    if situation.wanted == 0:
-        return Draft(ConditionType.READY, "False", Reason.SCALED_TO_ZERO, "spec.replicas is 0, so nothing serves")
-    reason, message = (found.reason, found.message) if found else (Reason.CREATING, "no pod is ready yet")
-    return Draft(ConditionType.READY, "Unknown", reason, message)
-
-
-def _model(situation: Situation, found: Verdict | None) -> Draft:
-    """Whether the newest revision's model is loaded: a pod is ready only once it has answered an inference."""
-    if any(is_ready(pod) for pod in situation.current_pods):
-        return Draft(ConditionType.MODEL_LOADED, "True", Reason.MODEL_LOADED, "loaded and answered an inference")
-    if found is not None and found.reason in RUNTIME_REASONS:
-        return Draft(ConditionType.MODEL_LOADED, "False", found.reason, found.message)
-    return Draft(ConditionType.MODEL_LOADED, "Unknown", Reason.MODEL_LOADING, "no pod has loaded it yet")
-
-
-def _warned(situation: Situation, told: Told, previous: Object) -> list[Draft]:
-    """What the pods warn of; what they did before, while ready ones have not told anything yet."""
-    if told.samples:
-        warnings = warnings_of(told.samples)
-        message = "; ".join(warning.message for warning in warnings)
-        return [Draft(ConditionType.MODEL_WARNING, "True", warnings[0].reason, message)] if warnings else []
-    if not situation.observation.ready_pods:
-        return []
-    return _as_before(ConditionType.MODEL_WARNING, previous)
-
-
-def _as_before(kind: ConditionType, previous: Object) -> list[Draft]:
-    return [
-        Draft(kind, item["status"], item["reason"], item["message"])
-        for item in previous.get("conditions", ())
-        if item["type"] == kind
-    ]
 
 
 def _reported(told: Told, previous: Object) -> list[Draft]:
@@ -125,36 +81,7 @@ def _reported(told: Told, previous: Object) -> list[Draft]:
         holds: dict[bool | None, ConditionStatus] = {True: "True", False: "False", None: "Unknown"}
         return [Draft(ConditionType.FEDERATION_READY, holds[state.ready], state.reason, state.message)]
     unheard = Draft(ConditionType.FEDERATION_READY, "Unknown", FederationReason.REGISTERING, "not reported yet")
-    return _as_before(ConditionType.FEDERATION_READY, previous) or [unheard]
-
-
-def _loaded(situation: Situation, told: Told, previous: Object) -> Object:
-    """The model as a pod told it; as it was known before, or as asked for, while none has."""
-    neuron = situation.neuron
-    sample = told.samples[0] if told.samples else None
-    known = previous.get("model", {}) if previous.get("observedGeneration") == neuron.generation else {}
-    loaded = {
-        "version": sample.version if sample else known.get("version", neuron.spec.model.version),
-        "digest": sample.digest if sample else known.get("digest", neuron.spec.model.sha256),
-        "framework": neuron.spec.model.resolved_framework(),
-        "engine": sample.engine if sample else known.get("engine"),
-        "engineReason": sample.engine_reason if sample else known.get("engineReason"),
-    }
-    return {name: value for name, value in loaded.items() if value}
-
-
-def _health(told: Told, serving: bool, previous: Object) -> Object | None:
-    """The pods' health; the last known while ready pods have not told any, and the worst once none is left."""
-    known: Object | None = previous.get("health")
-    if not serving:
-        return _written(NOTHING_SERVES) if known else None
-    health = health_of(told.samples)
-    return _written(health) if health else known
-
-
-def _written(health: Health) -> Object:
-    written: Object = {"score": health.score, "status": health.status}
-    return {**written, "message": health.message} if health.message else written
+    return as_before(ConditionType.FEDERATION_READY, previous) or [unheard]
 
 
 def _entry(told: Told, previous: Object) -> Object | None:

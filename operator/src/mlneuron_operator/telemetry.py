@@ -1,6 +1,7 @@
 """Reading the neurons' own statistics from their ready pods, every few seconds and as soon as a pod becomes ready."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ log = structlog.get_logger(__name__)
 Object = dict[str, Any]
 _TIMEOUT_SECONDS = 2.0
 _CONCURRENCY = 16
+_TICK_SECONDS = 0.5
 
 
 class Telemetry:
@@ -35,6 +37,7 @@ class Telemetry:
         self._samples: dict[Key, dict[str, Sample]] = {}
         self._fresh: asyncio.Queue[Key] = asyncio.Queue()
         self._asked: set[Key] = set()
+        self._paces: dict[Key, float] = {}
         self._slots = asyncio.Semaphore(_CONCURRENCY)
 
     def samples(self, key: Key, current: Sequence[Object], ready: Sequence[Object]) -> list[Sample]:
@@ -49,15 +52,29 @@ class Telemetry:
         newest = [known[uid] for uid in _uids(pod for pod in current if is_ready(pod)) if uid in known]
         return newest or [known[uid] for uid in _uids(ready) if uid in known]
 
+    def heard(self, key: Key, pods: Sequence[Object]) -> list[Sample | None]:
+        """The sample of each of these pods, None where it has not been read yet."""
+        known = self._samples.get(key, {})
+        return [known.get(uid) for uid in _uids(pods)]
+
+    def pace(self, key: Key, seconds: float | None) -> None:
+        """Look at the neuron's pods this often, each look followed by a reconciliation; in the usual way with None."""
+        if seconds is None:
+            self._paces.pop(key, None)
+        else:
+            self._paces[key] = seconds
+
     def forget(self, key: Key) -> None:
         """The neuron is gone."""
         self._samples.pop(key, None)
+        self._paces.pop(key, None)
 
     async def run(self) -> None:
         """Read until cancelled: all neurons each period, new pods at once."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read_new())
             tasks.create_task(self._read_all())
+            tasks.create_task(self._look())
 
     async def _read_new(self) -> None:
         while True:
@@ -69,6 +86,18 @@ class Telemetry:
         while True:
             await asyncio.sleep(self._period)
             await asyncio.gather(*(self._read(key) for key in list(self._store.neurons())))
+
+    async def _look(self) -> None:
+        """Read those that are looked at more often, each at its pace, and have them reconciled."""
+        last: dict[Key, float] = {}
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            now = time.monotonic()
+            due = [key for key, pace in self._paces.items() if now - last.get(key, 0.0) >= pace]
+            last = {key: now if key in due else last.get(key, 0.0) for key in self._paces}
+            await asyncio.gather(*(self._read(key) for key in due))
+            for key in due:
+                self._changed(key)
 
     async def _read(self, key: Key) -> None:
         pods = [pod for (_, _), pod in self._store.owned(key, (POD,)).items() if is_ready(pod)]

@@ -1,12 +1,12 @@
-"""Where a neuron stands: ordered checks on what is observed, of which the first that speaks counts; pure."""
+"""Where a neuron or a variant stands: ordered checks on what is observed, the first that speaks counts; pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from .api.names import ANNOTATION_REVISION
-from .api.neuron import MLNeuron
 from .api.status import Reason
+from .api.workload import Workload
 from .desired.source import image_of
 from .observation import Object, Observation, Problem, problem_of
 from .outcome import Stalled
@@ -19,23 +19,23 @@ _NO_IMAGE_VOLUMES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """All that a verdict is made of. ``fault`` is how applying the neuron's objects ended, when not well."""
+    """All that a verdict is made of. ``fault`` is how applying its objects ended, when not well."""
 
-    neuron: MLNeuron
+    workload: Workload
     observation: Observation
     fault: Stalled | None = None
 
     @property
     def deployment(self) -> Object | None:
         """The live Deployment."""
-        return self.observation.deployment(self.neuron.name)
+        return self.observation.deployment(self.workload.name)
 
     @property
     def wanted(self) -> int:
         """How many pods there should be: the Deployment's count once it exists, since an autoscaler may own it."""
         live = self.deployment
-        if live is None or self.neuron.spec.autoscaling is None:
-            return self.neuron.spec.replicas
+        if live is None or self.workload.spec.autoscaling is None:
+            return self.workload.spec.replicas
         return int(live["spec"].get("replicas", 1))
 
     @property
@@ -74,7 +74,7 @@ def _no_deployment(situation: Situation) -> Verdict | None:
 def _image_volume_dropped(situation: Situation) -> Verdict | None:
     """An API server without image volumes drops them without a word, and the pods would find no model."""
     live = situation.deployment
-    if image_of(situation.neuron.spec.model) is None or live is None:
+    if image_of(situation.workload.spec.model) is None or live is None:
         return None
     if any("image" in volume for volume in live["spec"]["template"].get("spec", {}).get("volumes", ())):
         return None
@@ -122,7 +122,7 @@ def _moving(situation: Situation) -> Verdict | None:
 
 def _waits_for(situation: Situation) -> str:
     """What pods are doing; the kubelet waits without a word for a Secret that is to be mounted."""
-    auth = situation.neuron.spec.serving.auth
+    auth = situation.workload.spec.serving.auth
     bare = (item for pod in situation.current_pods for item in pod["conditions"] if item["status"] == "False")
     if auth is not None and any(item["type"] == "PodReadyToStartContainers" for item in bare):
         return f"a pod waits for its volumes, among them the Secret {auth.secret_name} of spec.serving.auth"

@@ -76,7 +76,9 @@ def test_what_is_mounted_is_written_by_no_step(uri: str) -> None:
     spec = pod(build(changed(load("minimal"), model={"uri": uri})))["spec"]
     fetch, runtime = mounts(spec["initContainers"][0]), mounts(spec["containers"][0])
     assert fetch == {"/etc/mlneuron": False, TMP: True, "/models": False, "/prepared": True}
-    assert runtime == {"/etc/mlneuron": False, TMP: True, "/models": False, "/prepared": False}
+    assert runtime == {
+        path: path == TMP for path in ("/etc/mlneuron", TMP, "/models", "/prepared", "/etc/mlneuron-traffic")
+    }
 
 
 def test_the_runtime_can_write_nothing_but_its_own_tmp() -> None:

@@ -6,69 +6,112 @@ One source, the models of this package, gives ``crds/``, the chart's copy, and t
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from .names import GROUP, NEURON_KIND, NEURON_PLURAL, VERSION
+from .base import Resource, Rule
+from .columns import neuron_columns, variant_columns
+from .names import GROUP, NEURON_KIND, NEURON_PLURAL, VARIANT_KIND, VARIANT_PLURAL, VERSION
 from .neuron import MLNeuron, MLNeuronSpec
 from .reference import filled, tables
 from .schema import structural
 from .status import MLNeuronStatus
-
-CRD_NAME: Final = f"{NEURON_PLURAL}.{GROUP}"
-COPIES: Final = (f"crds/{CRD_NAME}.yaml", f"charts/mlneuron-operator/files/crds/{CRD_NAME}.yaml")
-PAGE: Final = "docs/spec/mlneuron.md"
+from .variant import ModelVariant, ModelVariantSpec
+from .variant_status import ModelVariantStatus
 
 _HEADER: Final = "# Generated from operator/src/mlneuron_operator/api by `make crds`; edit the models, not this file.\n"
 
 
-def crd() -> dict[str, Any]:
-    """The CustomResourceDefinition of ``MLNeuron``."""
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A kind of custom resource."""
+
+    kind: str
+    plural: str
+    short: str
+    model: type[MLNeuron] | type[ModelVariant]
+    spec: type[Resource]
+    status: type[Resource]
+    columns: tuple[dict[str, Any], ...] = field(hash=False)
+
+    @property
+    def name(self) -> str:
+        """Of the CustomResourceDefinition."""
+        return f"{self.plural}.{GROUP}"
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """Files that hold it."""
+        return f"crds/{self.name}.yaml", f"charts/mlneuron-operator/files/crds/{self.name}.yaml"
+
+    @property
+    def page(self) -> str:
+        """The reference page whose tables are filled in."""
+        return f"docs/spec/{self.kind.lower()}.md"
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """Of the object as a whole."""
+        return self.model.RULES
+
+
+NEURON: Final = Definition(
+    NEURON_KIND, NEURON_PLURAL, "mln", MLNeuron, MLNeuronSpec, MLNeuronStatus, tuple(neuron_columns())
+)
+VARIANT: Final = Definition(
+    VARIANT_KIND, VARIANT_PLURAL, "mv", ModelVariant, ModelVariantSpec, ModelVariantStatus, tuple(variant_columns())
+)
+DEFINITIONS: Final = (NEURON, VARIANT)
+
+
+def crd(definition: Definition) -> dict[str, Any]:
+    """The CustomResourceDefinition of a kind."""
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": CRD_NAME},
+        "metadata": {"name": definition.name},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": NEURON_KIND,
-                "listKind": f"{NEURON_KIND}List",
-                "plural": NEURON_PLURAL,
-                "singular": NEURON_KIND.lower(),
-                "shortNames": ["mln"],
+                "kind": definition.kind,
+                "listKind": f"{definition.kind}List",
+                "plural": definition.plural,
+                "singular": definition.kind.lower(),
+                "shortNames": [definition.short],
                 "categories": ["ml"],
             },
-            "versions": [_version()],
+            "versions": [_version(definition)],
         },
     }
 
 
-def schema() -> dict[str, Any]:
-    """The schema of a whole ``MLNeuron``."""
+def schema(definition: Definition) -> dict[str, Any]:
+    """The schema of a whole object."""
     return {
-        "description": " ".join((MLNeuron.__doc__ or "").split()),
+        "description": " ".join((definition.model.__doc__ or "").split()),
         "type": "object",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 63}}},
-            "spec": structural(MLNeuronSpec),
-            "status": structural(MLNeuronStatus),
+            "spec": structural(definition.spec),
+            "status": structural(definition.status),
         },
-        "x-kubernetes-validations": [rule.validation() for rule in MLNeuron.RULES],
+        "x-kubernetes-validations": [rule.validation() for rule in definition.rules],
     }
 
 
-def _version() -> dict[str, Any]:
+def _version(definition: Definition) -> dict[str, Any]:
     return {
         "name": VERSION,
         "served": True,
         "storage": True,
-        "schema": {"openAPIV3Schema": schema()},
+        "schema": {"openAPIV3Schema": schema(definition)},
         "subresources": {
             "status": {},
             "scale": {
@@ -77,40 +120,23 @@ def _version() -> dict[str, Any]:
                 "labelSelectorPath": ".status.selector",
             },
         },
-        "additionalPrinterColumns": [
-            _column("Ready", _condition("Ready", "status"), "Whether the model answers."),
-            _column("Reason", ".status.summary.reason", "Why it is as it is, in one word."),
-            _column("Replicas", ".status.summary.replicas", "Ready of wanted pods."),
-            _column("Version", ".status.model.version", "Version that is served."),
-            _column("Health", ".status.health.score", "Health score, 0 to 100.", kind="integer"),
-            _column("Traffic", ".status.summary.traffic", "Share of each model in the traffic."),
-            _column("Federation", _condition("FederationReady", "reason"), "State at the federation core."),
-            _column("Age", ".metadata.creationTimestamp", "", kind="date"),
-            _column("Model", ".spec.model.uri", "Where the model is.", wide=True),
-            _column("URL", ".status.url", "Where the neuron answers inside the cluster.", wide=True),
-        ],
+        "additionalPrinterColumns": list(definition.columns),
     }
 
 
-def _condition(type_: str, field: str) -> str:
-    return f'.status.conditions[?(@.type=="{type_}")].{field}'
-
-
-def _column(name: str, path: str, text: str, *, kind: str = "string", wide: bool = False) -> dict[str, Any]:
-    column: dict[str, Any] = {"name": name, "type": kind, "jsonPath": path}
-    return column | ({"description": text} if text else {}) | ({"priority": 1} if wide else {})
-
-
-def manifest() -> str:
+def manifest(definition: Definition) -> str:
     """The CRD as a YAML document."""
-    return _HEADER + yaml.safe_dump(crd(), sort_keys=False, width=110, allow_unicode=True)
+    return _HEADER + yaml.safe_dump(crd(definition), sort_keys=False, width=110, allow_unicode=True)
 
 
 def generated(root: Path) -> dict[Path, str]:
     """What each generated file under the root of the repository should hold."""
-    files = {root / path: manifest() for path in COPIES}
-    page = root / PAGE
-    return {**files, page: filled(page.read_text(), tables(schema()))}
+    files: dict[Path, str] = {}
+    for definition in DEFINITIONS:
+        files |= {root / path: manifest(definition) for path in definition.copies}
+        page = root / definition.page
+        files[page] = filled(page.read_text(), tables(schema(definition)))
+    return files
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

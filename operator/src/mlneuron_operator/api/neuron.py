@@ -15,9 +15,11 @@ from .base import Resource, Rule
 from .compute import BatchingSpec, ResourcesSpec
 from .federation import FederationSpec
 from .model import Framework, ModelSpec
+from .names import NEURON_KIND, PRIMARY
 from .pod_template import PodTemplateSpec
 from .quantity import DURATION_PATTERN, amount, seconds
 from .serving import ServingSpec
+from .traffic import TrafficSpec
 from .uri import ModelUri
 
 __all__ = [
@@ -76,6 +78,9 @@ class MLNeuronSpec(Resource):
     serving: ServingSpec = Field(default_factory=ServingSpec)
     """How a pod serves: processes, protocols, bounds, who may ask."""
 
+    traffic: TrafficSpec = Field(default_factory=TrafficSpec)
+    """How requests are told apart where variants (ModelVariant) share the traffic."""
+
     route: RouteSpec | None = None
     """The way in from outside the cluster; none when not set."""
 
@@ -112,8 +117,9 @@ class MLNeuron:
         """The typed neuron of an API object. Raises ValueError (also pydantic's) naming the field."""
         meta = obj["metadata"]
         spec = MLNeuronSpec.model_validate(obj.get("spec") or {})
-        spec.model.resolved_framework()
-        _check_formats(spec)
+        check_formats(spec.model, spec.resources)
+        seconds(spec.serving.timeout)
+        seconds(spec.batching.max_delay)
         return cls(
             name=meta["name"],
             namespace=meta["namespace"],
@@ -128,10 +134,29 @@ class MLNeuron:
         return self.namespace, self.name
 
     @property
+    def kind(self) -> str:
+        """Kind of the object that owns its children."""
+        return NEURON_KIND
+
+    @property
+    def owner(self) -> str:
+        """Name of the object that owns its children."""
+        return self.name
+
+    @property
+    def neuron_name(self) -> str:
+        """The neuron that its pods serve for: itself."""
+        return self.name
+
+    @property
+    def variant(self) -> str:
+        """Its own pods are the primary's."""
+        return PRIMARY
+
+    @property
     def gpu(self) -> bool:
         """Whether a pod asks for an NVIDIA GPU, whole or a slice of one."""
-        resources = self.spec.resources
-        return any(name.startswith("nvidia.com/") for name in (*resources.requests, *resources.limits))
+        return wants_gpu(self.spec.resources)
 
     @property
     def neuron_id(self) -> str:
@@ -142,14 +167,18 @@ class MLNeuron:
         return f"{full[:87]}-{hashlib.sha256(full.encode()).hexdigest()[:12]}"
 
 
-def _check_formats(spec: MLNeuronSpec) -> None:
-    """Raise ValueError for a uri, quantity or duration that the schema's pattern let through."""
-    ModelUri.parse(spec.model.uri)
-    for field, values in (("requests", spec.resources.requests), ("limits", spec.resources.limits)):
+def wants_gpu(resources: ResourcesSpec) -> bool:
+    """Whether a pod asks for an NVIDIA GPU, whole or a slice of one."""
+    return any(name.startswith("nvidia.com/") for name in (*resources.requests, *resources.limits))
+
+
+def check_formats(model: ModelSpec, resources: ResourcesSpec) -> None:
+    """Raise ValueError for a framework that nothing tells, or a uri or quantity that the schema let through."""
+    model.resolved_framework()
+    ModelUri.parse(model.uri)
+    for field, values in (("requests", resources.requests), ("limits", resources.limits)):
         for name, quantity in values.items():
             try:
                 amount(quantity)
             except ValueError as error:
                 raise ValueError(f"spec.resources.{field}[{name}]: {error}") from error
-    seconds(spec.serving.timeout)
-    seconds(spec.batching.max_delay)

@@ -9,13 +9,15 @@ from .base import Resource
 
 
 class ConditionType(StrEnum):
-    """What a condition is about. Reconciling, Stalled (kstatus) and ModelWarning are present only while True."""
+    """What a condition is about. Reconciling, Stalled (kstatus) and ModelWarning are present only while
+    True, TrafficApplied only with variants."""
 
     READY = "Ready"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     MODEL_LOADED = "ModelLoaded"
     MODEL_WARNING = "ModelWarning"
+    TRAFFIC_APPLIED = "TrafficApplied"
     FEDERATION_READY = "FederationReady"
 
 
@@ -54,6 +56,17 @@ class Reason(StrEnum):
     MODEL_SIGNATURE_MISMATCH = "ModelSignatureMismatch"
 
     VERSION_SKEW = "VersionSkew"
+
+
+class TrafficReason(StrEnum):
+    """Why the condition TrafficApplied is as it is; docs/spec/mlneuron.md explains each."""
+
+    APPLIED = "Applied"
+    SPREADING = "Spreading"
+    SHARES_EXCEED_100 = "SharesExceed100"
+    TOO_MANY_VARIANTS = "TooManyVariants"
+    PRIMARY_DOWN = "PrimaryDown"
+    TABLE_REFUSED = "TableRefused"
 
 
 RUNTIME_REASONS = frozenset(
@@ -107,8 +120,8 @@ class TrafficShare(Resource):
 
     variant: str
     """primary, or a variant's name."""
-    percent: int
-    """Percent of the requests."""
+    percent: float
+    """Percent of the subjects."""
 
 
 class HealthStatus(Resource):
@@ -157,7 +170,7 @@ class MLNeuronStatus(Resource):
             json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
         ),
     ] = Field(default_factory=list)
-    """Ready, Reconciling, Stalled, ModelLoaded, ModelWarning, FederationReady."""
+    """Ready, Reconciling, Stalled, ModelLoaded, ModelWarning, TrafficApplied, FederationReady."""
     replicas: int | None = None
     """Pods that exist; what kubectl scale and an autoscaler read."""
     ready_replicas: int | None = None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..api.neuron import MLNeuron
+from ..api.workload import Workload
 from ..settings import RuntimeImages
 from .access import ingress, service
 from .config import config_map
@@ -10,26 +10,36 @@ from .deployment import deployment
 from .identity import service_account
 from .meta import seal
 from .scaling import horizontal_pod_autoscaler, pod_disruption_budget
+from .traffic import traffic_map
 
 Object = dict[str, Any]
 
 __all__ = ["Object", "desired_state"]
 
 
-def desired_state(neuron: MLNeuron, images: RuntimeImages, replicas: int | None) -> list[Object]:
-    """Everything that is to exist for the neuron, in the order in which it is to be made.
+def desired_state(
+    workload: Workload,
+    images: RuntimeImages,
+    replicas: int | None,
+    *,
+    front: str | None = None,
+    table: Object | None = None,
+) -> list[Object]:
+    """Everything that is to exist for a neuron or a variant, in the order in which it is to be made.
 
+    ``front`` is the variant whose pods answer at the neuron's Service instead of its own, ``table`` its traffic table.
     ``replicas`` is the Deployment's count, or None where an autoscaler owns it (see ``observation``).
     Every object carries a digest of itself (``meta.seal``), by which a later pass knows that it was applied as is.
     """
-    config = config_map(neuron)
+    config = config_map(workload)
     objects = [
-        service_account(neuron) if neuron.spec.pod_template.service_account_name is None else None,
+        service_account(workload) if workload.spec.pod_template.service_account_name is None else None,
         config,
-        service(neuron),
-        deployment(neuron, images, config["metadata"]["name"], replicas),
-        pod_disruption_budget(neuron),
-        horizontal_pod_autoscaler(neuron),
-        ingress(neuron),
+        service(workload, front),
+        deployment(workload, images, config["metadata"]["name"], replicas),
+        pod_disruption_budget(workload),
+        horizontal_pod_autoscaler(workload),
+        ingress(workload),
+        traffic_map(workload, table) if table is not None else None,
     ]
     return [seal(obj) for obj in objects if obj is not None]

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from ..api.names import selector_labels
-from ..api.neuron import MLNeuron
+from ..api.workload import Workload
 from .meta import metadata
 
 HTTP_PORT: Final = 8080
@@ -11,36 +11,39 @@ GRPC_PORT: Final = 8081
 METRICS_PORT: Final = 9090
 
 
-def service(neuron: MLNeuron) -> dict[str, Any]:
-    """The neuron's address: HTTP on port 80, gRPC on 8081 where it is served, metrics on 9090."""
+def service(workload: Workload, front: str | None = None) -> dict[str, Any]:
+    """The workload's address: HTTP on port 80, gRPC on 8081 where it is served, metrics on 9090.
+
+    ``front`` is the variant whose pods answer in place of the workload's own, while none of those is ready.
+    """
     grpc = {"name": "grpc", "port": GRPC_PORT, "targetPort": "grpc", "protocol": "TCP"}
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(neuron, neuron.name),
+        "metadata": metadata(workload, workload.name),
         "spec": {
             "type": "ClusterIP",
-            "selector": selector_labels(neuron.name),
+            "selector": selector_labels(workload.neuron_name, front or workload.variant),
             "ports": [
                 {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP", "appProtocol": "http"},
-                *([{**grpc, "appProtocol": "kubernetes.io/h2c"}] if neuron.spec.serving.grpc else []),
+                *([{**grpc, "appProtocol": "kubernetes.io/h2c"}] if workload.spec.serving.grpc else []),
                 {"name": "metrics", "port": METRICS_PORT, "targetPort": "metrics", "protocol": "TCP"},
             ],
         },
     }
 
 
-def url(neuron: MLNeuron) -> str:
-    """Where the neuron answers inside the cluster."""
-    return f"http://{neuron.name}.{neuron.namespace}.svc"
+def url(workload: Workload) -> str:
+    """Where the workload answers inside the cluster."""
+    return f"http://{workload.name}.{workload.namespace}.svc"
 
 
-def ingress(neuron: MLNeuron) -> dict[str, Any] | None:
+def ingress(workload: Workload) -> dict[str, Any] | None:
     """The way in from outside, where spec.route asks for one."""
-    route = neuron.spec.route
+    route = workload.spec.route
     if route is None:
         return None
-    backend = {"service": {"name": neuron.name, "port": {"name": "http"}}}
+    backend = {"service": {"name": workload.name, "port": {"name": "http"}}}
     spec: dict[str, Any] = {
         "rules": [
             {
@@ -56,6 +59,6 @@ def ingress(neuron: MLNeuron) -> dict[str, Any] | None:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
-        "metadata": metadata(neuron, neuron.name, route.annotations),
+        "metadata": metadata(workload, workload.name, route.annotations),
         "spec": spec,
     }

@@ -3,15 +3,15 @@
 from typing import Any
 
 from ..api.names import support_name
-from ..api.neuron import MLNeuron
+from ..api.workload import Workload
 from .meta import metadata
 
 
-def service_account(neuron: MLNeuron) -> dict[str, Any]:
+def service_account(workload: Workload) -> dict[str, Any]:
     """A ServiceAccount whose token is mounted nowhere: serving a model needs no access to the API."""
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": metadata(neuron, support_name(neuron.name)),
+        "metadata": metadata(workload, support_name(workload.name)),
         "automountServiceAccountToken": False,
     }

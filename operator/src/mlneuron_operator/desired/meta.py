@@ -5,22 +5,22 @@ from typing import Any
 
 import orjson
 
-from ..api.names import ANNOTATION_DESIRED, API_VERSION, NEURON_KIND, child_labels
-from ..api.neuron import MLNeuron
+from ..api.names import ANNOTATION_DESIRED, API_VERSION, child_labels
+from ..api.workload import Workload
 
 
-def metadata(neuron: MLNeuron, name: str, annotations: dict[str, str] | None = None) -> dict[str, Any]:
-    """Metadata of a child: labelled as the neuron's, owned by it, so that deleting the neuron deletes the child."""
+def metadata(workload: Workload, name: str, annotations: dict[str, str] | None = None) -> dict[str, Any]:
+    """Metadata of a child: labelled as the neuron's, owned by whom it is made for, so that deleting that deletes it."""
     meta: dict[str, Any] = {
         "name": name,
-        "namespace": neuron.namespace,
-        "labels": child_labels(neuron.name),
+        "namespace": workload.namespace,
+        "labels": child_labels(workload.neuron_name, workload.variant),
         "ownerReferences": [
             {
                 "apiVersion": API_VERSION,
-                "kind": NEURON_KIND,
-                "name": neuron.name,
-                "uid": neuron.uid,
+                "kind": workload.kind,
+                "name": workload.owner,
+                "uid": workload.uid,
                 "controller": True,
                 "blockOwnerDeletion": True,
             }

@@ -4,8 +4,8 @@ import math
 from typing import Any, Final
 
 from ..api.names import selector_labels, support_name
-from ..api.neuron import MLNeuron
 from ..api.quantity import canonical
+from ..api.workload import Workload
 from ..settings import RuntimeImages
 from .access import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from .config import CONFIG_KEY, drain_seconds
@@ -32,11 +32,11 @@ _POD_SECURITY: Final = {
 }
 
 
-def pod_spec(neuron: MLNeuron, images: RuntimeImages, config: str) -> dict[str, Any]:
+def pod_spec(workload: Workload, images: RuntimeImages, config: str) -> dict[str, Any]:
     """The pod: one runtime container, before it the step that fetches and prepares the model where that is needed."""
-    template = neuron.spec.pod_template
+    template = workload.spec.pod_template
     optional = {
-        "initContainers": [_fetch(neuron, images)] if needs_fetch(neuron) else None,
+        "initContainers": [_fetch(workload, images)] if needs_fetch(workload) else None,
         "nodeSelector": template.node_selector,
         "tolerations": [item.model_dump(by_alias=True, exclude_none=True) for item in template.tolerations],
         "affinity": template.affinity,
@@ -45,61 +45,61 @@ def pod_spec(neuron: MLNeuron, images: RuntimeImages, config: str) -> dict[str, 
         "runtimeClassName": template.runtime_class_name,
     }
     return {
-        "serviceAccountName": template.service_account_name or support_name(neuron.name),
+        "serviceAccountName": template.service_account_name or support_name(workload.name),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": _POD_SECURITY,
-        "terminationGracePeriodSeconds": PRE_STOP_SECONDS + math.ceil(drain_seconds(neuron)) + 5,
-        "topologySpreadConstraints": [_spread(neuron)],
-        "containers": [_runtime(neuron, images)],
-        "volumes": volumes(neuron, config),
+        "terminationGracePeriodSeconds": PRE_STOP_SECONDS + math.ceil(drain_seconds(workload)) + 5,
+        "topologySpreadConstraints": [_spread(workload)],
+        "containers": [_runtime(workload, images)],
+        "volumes": volumes(workload, config),
         **{name: value for name, value in optional.items() if value},
     }
 
 
-def image(neuron: MLNeuron, images: RuntimeImages) -> str:
+def image(workload: Workload, images: RuntimeImages) -> str:
     """The runtime image: the GPU one for a GPU, and for torch, which the CPU image leaves out."""
-    return images.gpu if neuron.gpu or neuron.spec.model.resolved_framework() == "torch" else images.cpu
+    return images.gpu if workload.gpu or workload.spec.model.resolved_framework() == "torch" else images.cpu
 
 
-def _runtime(neuron: MLNeuron, images: RuntimeImages) -> dict[str, Any]:
+def _runtime(workload: Workload, images: RuntimeImages) -> dict[str, Any]:
     return {
         "name": "runtime",
-        **_container(neuron, images, "serve"),
-        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in _ports(neuron).items()],
-        "resources": _resources(neuron),
+        **_container(workload, images, "serve"),
+        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in _ports(workload).items()],
+        "resources": _resources(workload),
         "startupProbe": _probe("/livez", period=1, failures=120),
         "readinessProbe": _probe("/readyz", period=2, failures=2),
         "livenessProbe": _probe("/livez", period=10, failures=3),
         "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
-        "volumeMounts": runtime_mounts(neuron),
+        "volumeMounts": runtime_mounts(workload),
     }
 
 
-def _ports(neuron: MLNeuron) -> dict[str, int]:
-    grpc = {"grpc": GRPC_PORT} if neuron.spec.serving.grpc else {}
+def _ports(workload: Workload) -> dict[str, int]:
+    grpc = {"grpc": GRPC_PORT} if workload.spec.serving.grpc else {}
     return {"http": HTTP_PORT, **grpc, "metrics": METRICS_PORT}
 
 
-def _fetch(neuron: MLNeuron, images: RuntimeImages) -> dict[str, Any]:
+def _fetch(workload: Workload, images: RuntimeImages) -> dict[str, Any]:
     resources = {
         kind: {name: value for name, value in amounts.items() if "/" not in name}
-        for kind, amounts in _resources(neuron).items()
+        for kind, amounts in _resources(workload).items()
     }
-    credentials = neuron.spec.model.credentials
+    credentials = workload.spec.model.credentials
     return {
         "name": "fetch",
-        **_container(neuron, images, "fetch"),
+        **_container(workload, images, "fetch"),
         **({"envFrom": [{"secretRef": {"name": credentials.secret_name}}]} if credentials else {}),
         "resources": {kind: amounts for kind, amounts in resources.items() if amounts},
-        "volumeMounts": fetch_mounts(neuron),
+        "volumeMounts": fetch_mounts(workload),
     }
 
 
-def _container(neuron: MLNeuron, images: RuntimeImages, command: str) -> dict[str, Any]:
-    env = [item.model_dump(by_alias=True, exclude_none=True) for item in neuron.spec.pod_template.env]
+def _container(workload: Workload, images: RuntimeImages, command: str) -> dict[str, Any]:
+    env = [item.model_dump(by_alias=True, exclude_none=True) for item in workload.spec.pod_template.env]
     return {
-        "image": image(neuron, images),
+        "image": image(workload, images),
         "imagePullPolicy": images.pull_policy,
         "args": [command, "--config", f"{CONFIG_FOLDER}/{CONFIG_KEY}"],
         **({"env": env} if env else {}),
@@ -107,10 +107,10 @@ def _container(neuron: MLNeuron, images: RuntimeImages, command: str) -> dict[st
     }
 
 
-def _resources(neuron: MLNeuron) -> dict[str, dict[str, str]]:
+def _resources(workload: Workload) -> dict[str, dict[str, str]]:
     """Requests and limits; an extended resource stands equally in both, as Kubernetes demands."""
-    requests = {name: canonical(value) for name, value in neuron.spec.resources.requests.items()}
-    limits = {name: canonical(value) for name, value in neuron.spec.resources.limits.items()}
+    requests = {name: canonical(value) for name, value in workload.spec.resources.requests.items()}
+    limits = {name: canonical(value) for name, value in workload.spec.resources.limits.items()}
     extended = {name: value for name, value in {**requests, **limits}.items() if "/" in name}
     if not requests:
         requests = {name: limits.get(name, value) for name, value in DEFAULT_REQUESTS.items()}
@@ -128,10 +128,10 @@ def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
     }
 
 
-def _spread(neuron: MLNeuron) -> dict[str, Any]:
+def _spread(workload: Workload) -> dict[str, Any]:
     return {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": selector_labels(neuron.name)},
+        "labelSelector": {"matchLabels": selector_labels(workload.neuron_name, workload.variant)},
     }

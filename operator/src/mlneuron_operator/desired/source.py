@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 from ..api.model import ModelSpec
-from ..api.neuron import MLNeuron
+from ..api.workload import Workload
 
 MODEL_FOLDER: Final = "/models"
 CACHE_FOLDER: Final = "/cache"
@@ -34,14 +34,14 @@ def model_path(model: ModelSpec) -> str:
     return f"{MODEL_FOLDER}/{source.path.lstrip('/')}"
 
 
-def acceleration(neuron: MLNeuron) -> Literal["Auto", "Off"]:
+def acceleration(workload: Workload) -> Literal["Auto", "Off"]:
     """As spec.model.acceleration says; with a GPU a model runs by its own library, which is what uses the GPU."""
-    return "Off" if neuron.gpu else neuron.spec.model.acceleration
+    return "Off" if workload.gpu else workload.spec.model.acceleration
 
 
-def prepares(neuron: MLNeuron) -> bool:
+def prepares(workload: Workload) -> bool:
     """Whether a faster engine is looked for before the pod starts."""
-    return acceleration(neuron) == "Auto" and neuron.spec.model.resolved_framework() in _ACCELERATED
+    return acceleration(workload) == "Auto" and workload.spec.model.resolved_framework() in _ACCELERATED
 
 
 def unpinned(model: ModelSpec) -> bool:
@@ -55,18 +55,18 @@ def unpinned(model: ModelSpec) -> bool:
     return not harmless and model.sha256 is None and "@sha256:" not in source.holder
 
 
-def needs_fetch(neuron: MLNeuron) -> bool:
+def needs_fetch(workload: Workload) -> bool:
     """Whether something is to be done before the runtime starts: bringing the model, or preparing it."""
-    return neuron.spec.model.source.fetched or prepares(neuron)
+    return workload.spec.model.source.fetched or prepares(workload)
 
 
-def caches(neuron: MLNeuron) -> bool:
+def caches(workload: Workload) -> bool:
     """Whether pods share what is fetched or prepared."""
-    return neuron.spec.model.cache is not None and needs_fetch(neuron)
+    return workload.spec.model.cache is not None and needs_fetch(workload)
 
 
-def prepared_path(neuron: MLNeuron) -> str | None:
+def prepared_path(workload: Workload) -> str | None:
     """Where prepared engines are, each under a key of its model; None when none is looked for."""
-    if not prepares(neuron):
+    if not prepares(workload):
         return None
-    return f"{CACHE_FOLDER}/prepared" if caches(neuron) else PREPARED_FOLDER
+    return f"{CACHE_FOLDER}/prepared" if caches(workload) else PREPARED_FOLDER

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..api.names import LABEL_NEURON
-from ..kinds import NEURON, Kind
+from ..kinds import NEURON, VARIANT, Kind
 from .trim import trim
 
 Key = tuple[str, str]
@@ -135,7 +135,9 @@ class Store:
 
 def _neuron_of(kind: Kind, obj: Object) -> Key | None:
     meta = obj["metadata"]
-    name = meta["name"] if kind is NEURON else meta.get("labels", {}).get(LABEL_NEURON)
+    if kind is NEURON:
+        return meta["namespace"], meta["name"]
+    name = obj["spec"].get("neuron") if kind is VARIANT else meta.get("labels", {}).get(LABEL_NEURON)
     return (meta["namespace"], name) if name else None
 
 

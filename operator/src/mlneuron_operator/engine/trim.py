@@ -7,8 +7,8 @@ each and never read, so they go before the object is kept; a pod is kept as the 
 from collections.abc import Callable
 from typing import Any, Final
 
-from ..api.names import ANNOTATION_REVISION, MANAGER
-from ..kinds import CHILD_KINDS, DEPLOYMENT, NEURON, POD, Kind
+from ..api.names import ANNOTATION_REVISION, ANNOTATION_TRAFFIC, MANAGER
+from ..kinds import CHILD_KINDS, DEPLOYMENT, NEURON, POD, VARIANT, Kind
 
 Object = dict[str, Any]
 
@@ -70,6 +70,7 @@ def _pod(obj: Object) -> Object:
     return {
         "metadata": _meta(obj),
         "revision": annotations.get(ANNOTATION_REVISION),
+        "traffic": annotations.get(ANNOTATION_TRAFFIC),
         "config": configs[0] if configs else None,
         "phase": status.get("phase"),
         "reason": status.get("reason"),
@@ -92,6 +93,7 @@ def _container(item: Object) -> Object:
 
 _TRIMMERS: Final[dict[Kind, Callable[[Object], Object]]] = {
     NEURON: _neuron,
+    VARIANT: _neuron,
     **dict.fromkeys(CHILD_KINDS, _child),
     DEPLOYMENT: _deployment,
     POD: _pod,
