@@ -30,12 +30,14 @@ async def peer(handle: Handler) -> AsyncIterator[PeerServer]:
 
 
 @asynccontextmanager
-async def before(handle: Handler, tmp_path: Any, **changes: Any) -> AsyncIterator[tuple[conftest.Neuron, Traffic]]:
-    """A front door in this process whose every subject is such a peer's."""
+async def before(
+    handle: Handler, tmp_path: Any, percent: float = 100, **changes: Any
+) -> AsyncIterator[tuple[conftest.Neuron, Traffic]]:
+    """A front door in this process of which such a peer has a share of the subjects."""
     async with peer(handle) as server:
         table = tmp_path / "traffic.json"
         url = f"http://127.0.0.1:{server.port}"
-        write_table(table, "1", {"name": "candidate", "percent": 100, "url": url, "version": "2.0.0"})
+        write_table(table, "1", {"name": "candidate", "percent": percent, "url": url, "version": "2.0.0"})
         serves = {"trafficFile": str(table), **changes}
         async with conftest.serving(serving=serves) as neuron:
             traffic = neuron.plane.traffic
@@ -81,6 +83,31 @@ async def test_what_both_refuse_is_the_callers_fault(tmp_path: Any) -> None:
         assert (reply.status, reply.json["error"]["field"]) == (422, "features")
         told = (await stats_of(neuron))["traffic"]["variants"]["candidate"]
         assert (told["errors"], told["fallback"]["refused"], told["requests"]) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [(422, "{}", "refused"), (500, "{}", "server_error"), (200, "<html>", "server_error"), (200, "{}", "server_error"),
+     (200, '{"predictions": []}', "server_error"), (200, '{"predictions": 3}', "server_error")],
+)  # fmt: skip
+async def test_rows_that_a_variant_does_not_answer_are_the_primarys(
+    status: int, body: str, reason: str, tmp_path: Any
+) -> None:
+    async with before(answers(status, body), tmp_path, percent=50) as (neuron, _traffic):
+        rows = {"batch_features": [[place, 1] for place in range(30)], "user_ids": list(range(30))}
+        reply = await post(neuron.app, "/batch_predict", rows)
+        assert reply.status == 200
+        assert [row["prediction"] for row in reply.json["predictions"]] == [place + 1 for place in range(30)]
+        assert {row["model_variant"] for row in reply.json["predictions"]} == {"primary"}
+        assert reply.headers["x-neuron-fallback"] == f"candidate; {reason}"
+        told = (await stats_of(neuron))["traffic"]["variants"]["candidate"]
+        assert (told["fallback"][reason], told["errors"]) == (1, 1)
+
+
+async def test_a_batch_of_nobody_is_refused_as_without_variants(tmp_path: Any) -> None:
+    async with before(answers(200), tmp_path) as (neuron, _traffic):
+        reply = await post(neuron.app, "/batch_predict", {"batch_features": [], "user_ids": []})
+        assert (reply.status, reply.json["error"]["field"]) == (422, "batch_features")
 
 
 async def test_a_variant_gets_the_body_as_it_came_and_only_the_headers_that_concern_it(tmp_path: Any) -> None:

@@ -52,8 +52,9 @@ def test_pins_come_from_the_header_the_path_or_the_guides_body() -> None:
     assert read("guide", body, x_neuron_variant="3").pin == Pin("3", "X-Neuron-Variant")
     assert read("v2", body, version="4").pin == Pin("4", "model_version")
     assert read("v1", body).pin is None
-    for none in ("latest", None, 7):
+    for none in ("latest", None, 7, ""):
         assert read("guide", {"model_version": none}).pin is None
+    assert read("guide", {}, x_neuron_variant="latest").pin is None
 
 
 def test_rows_may_have_subjects_of_their_own() -> None:

@@ -59,7 +59,7 @@ class Asked:
 def of_request(where: Where, protocol: str, headers: Headers, head: bytes, version: str | None) -> Asked:
     """`head` is the body's JSON, `version` the path's. Raises InvalidInput where rows and subjects do not match."""
     subject, pinned = headers.get(where.header) or None, headers.get(PIN)
-    pin = Pin(pinned.decode("latin-1"), PIN_HEADER) if pinned else Pin(version, VERSION) if version else None
+    pin = pin_of(pinned.decode("latin-1"), PIN_HEADER) if pinned else pin_of(version, VERSION)
     if not worth_parsing(where, protocol, head, subject is None, pin is None):
         return Asked(subject, pin)
     parsed = object_of(head)
@@ -69,7 +69,7 @@ def of_request(where: Where, protocol: str, headers: Headers, head: bytes, versi
         parameters = parsed.get("parameters")
         return Asked(subject or text(parameters.get(where.field)) if isinstance(parameters, dict) else subject, pin)
     if pin is None and protocol == "guide":
-        pin = pin_of(parsed.get(VERSION))
+        pin = pin_of(parsed.get(VERSION), VERSION)
     rows = rows_of(where, protocol, parsed) if pin is None else None
     return Asked(subject or text(parsed.get(where.field)), pin, rows)
 
@@ -98,8 +98,9 @@ def text(subject: object) -> bytes | None:
     return str(subject).encode() if isinstance(subject, int) and not isinstance(subject, bool) else None
 
 
-def pin_of(version: object) -> Pin | None:
-    return Pin(version, VERSION) if isinstance(version, str) and version != LATEST else None
+def pin_of(named: object, field: str) -> Pin | None:
+    """What a caller names, if that is somebody in particular."""
+    return Pin(named, field) if isinstance(named, str) and named not in ("", LATEST) else None
 
 
 def rows_of(where: Where, protocol: str, body: Mapping[str, Any]) -> Rows | None:

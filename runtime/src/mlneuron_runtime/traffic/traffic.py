@@ -74,7 +74,7 @@ class Traffic:
     def assigned(self, table: Table, asked: Asked, own: str | None) -> str:
         """Who answers; `own` is the primary's version. Raises UnknownVersion for a pin that means nobody."""
         pin = asked.pin
-        if pin is not None and pin.value != LATEST:
+        if pin is not None:
             name = PRIMARY if pin.value == own else table.pinned(pin.value)
             if name is None:
                 versions = [own, *table.variants, *(variant.version for variant in table.variants.values())]

@@ -7,7 +7,7 @@ from starlette.types import Scope, Send
 from mlneuron_runtime import log
 from mlneuron_runtime.traffic import marks
 from mlneuron_runtime.traffic.client import Header, Response
-from mlneuron_runtime.transport.noted import PREDICTION, SECONDS, VARIANT, identify
+from mlneuron_runtime.transport.noted import PREDICTION, VARIANT, identify
 from mlneuron_runtime.transport.v2 import HEADER_LENGTH
 
 PassedOn = Callable[[], Mapping[str, str]]
@@ -21,8 +21,6 @@ DEADLINE = b"x-request-deadline-ms"
 GOES_ON = frozenset({b"content-type", b"authorization", HEADER_LENGTH})
 TRACE = frozenset({b"traceparent", b"tracestate", b"baggage"})
 COMES_BACK = frozenset({b"content-type", HEADER_LENGTH})
-
-__all__ = ["DEADLINE", "HOP", "SECONDS", "PassedOn", "sent_on", "told_back"]
 
 
 def sent_on(scope: Scope, passed_on: PassedOn, seconds: float) -> list[Header]:

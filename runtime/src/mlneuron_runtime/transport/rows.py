@@ -1,8 +1,8 @@
 """A batch in which each row has a subject of its own: the rows go to their variants at the same time, and the answers
 come back in the rows' order.
 
-A part that its variant does not answer falls back to the primary. Where a part is refused, the primary answers the
-whole, so that what it says is wrong is said of the rows as they were sent.
+A part that its variant does not answer falls back to the primary. Where that refuses a part, too, it answers the whole,
+so that what is wrong is said of the rows as they were sent.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from mlneuron_runtime import log
 from mlneuron_runtime.errors import RequestError
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.traffic import marks
-from mlneuron_runtime.traffic.remote import Fallen
+from mlneuron_runtime.traffic.remote import Fallen, Remote
 from mlneuron_runtime.traffic.subject import Asked, Rows
 from mlneuron_runtime.traffic.table import PRIMARY, Table
 from mlneuron_runtime.transport.noted import FALLBACK, VARIANT
@@ -28,16 +28,11 @@ if TYPE_CHECKING:
 ANSWERED_BY = {"batch_features": "predictions", "instances": "predictions", "inputs": "outputs"}
 
 
-class Refused(Exception):
-    """A part that is not answered for its content."""
-
-
 async def answered(split: "Split", table: Table, asked: Rows, scope: Scope, receive: Receive, send: Send) -> None:
     """Each row by its own variant."""
     groups = grouped(split, table, asked)
-    if len(groups) == 1:
-        (name,) = groups
-        whole = Asked(subject=next(iter(asked.subjects)))
+    if len(groups) <= 1:
+        name, whole = next(iter(groups), PRIMARY), Asked(subject=next(iter(asked.subjects), None))
         if name == PRIMARY:
             await split.here(table, whole, scope, receive, send)
         else:
@@ -45,8 +40,9 @@ async def answered(split: "Split", table: Table, asked: Rows, scope: Scope, rece
         return
     parts = [Part(split, table, asked, scope, name, places) for name, places in groups.items()]
     outcomes = await asyncio.gather(*(part.answer() for part in parts), return_exceptions=True)
-    if any(isinstance(outcome, RequestError | Refused) for outcome in outcomes):
-        await split.here(table, Asked(), scope, receive, send, f"{','.join(groups)}; refused")
+    if any(isinstance(outcome, RequestError) for outcome in outcomes):
+        others = ",".join(name for name in groups if name != PRIMARY)
+        await split.here(table, Asked(), scope, receive, send, f"{others}; refused")
         return
     for outcome in outcomes:
         if isinstance(outcome, BaseException):
@@ -94,17 +90,25 @@ class Part:
         """The entries; runs in a task of its own, and so under an id of its own."""
         log.request_id.set(f"{log.request_id.get()}-{self.name}")
         marks.prediction.set(None)
-        if self.remote is not None:
-            try:
-                response = await self.split.ask(self.remote, self.scope, self.body)
-                self.entries = self.read(response.body)
-                return
-            except Fallen as fallen:
-                if fallen.refused:
-                    raise Refused from fallen
-                self.remote.counters.fell(fallen.reason, fallen.seconds)
-                self.fallen, self.local = f"{self.name}; {fallen.reason}", True
+        if self.remote is None:
+            self.entries = self.read(await self.answered_here())
+            return
+        try:
+            response = await self.split.ask(self.remote, self.scope, self.body)
+            self.entries = self.read(response.body)
+        except Fallen as fallen:
+            await self.stand_in(self.remote, fallen)
+        except (ValueError, LookupError, TypeError):  # a good status, and no answer to these rows
+            await self.stand_in(self.remote, Fallen("server_error"))
+
+    async def stand_in(self, remote: Remote, fallen: Fallen) -> None:
+        """The primary's entries, where the variant gave none."""
+        self.fallen, self.local = f"{self.name}; {fallen.reason}", True
+        if not fallen.refused:
+            remote.counters.fell(fallen.reason, fallen.seconds)
         self.entries = self.read(await self.answered_here())
+        if fallen.refused:
+            remote.counters.fell(fallen.reason)
 
     async def answered_here(self) -> bytes:
         """The primary's body; raises RequestError."""
@@ -117,10 +121,10 @@ class Part:
         return b"".join(chunks)
 
     def read(self, body: bytes) -> list[Any]:
-        """The entries of an answer, each told of the place that its row was sent in."""
+        """The entries of an answer, each told of the place that its row was sent in; raises where it has none."""
         entries = orjson.loads(body)[ANSWERED_BY[self.asked.field]]
         if len(entries) != len(self.places):
-            raise Refused
+            raise ValueError(f"{len(entries)} answers to {len(self.places)} rows")
         for here, (place, entry) in enumerate(zip(self.places, entries, strict=True)):
             if isinstance(entry, dict) and "row" in entry:
                 moved(entry, f"{self.asked.field}[{here}]", f"{self.asked.field}[{place}]")

@@ -22,8 +22,8 @@ from mlneuron_runtime.traffic.subject import Asked, Pin, of_request
 from mlneuron_runtime.traffic.table import NOBODY, PRIMARY, Table
 from mlneuron_runtime.traffic.traffic import Traffic
 from mlneuron_runtime.transport import rows
-from mlneuron_runtime.transport.forwarding import DEADLINE, HOP, SECONDS, PassedOn, sent_on, told_back
-from mlneuron_runtime.transport.noted import Noted, number_of, own_id
+from mlneuron_runtime.transport.forwarding import DEADLINE, HOP, PassedOn, sent_on, told_back
+from mlneuron_runtime.transport.noted import SECONDS, Noted, number_of, own_id
 from mlneuron_runtime.transport.v2 import HEADER_LENGTH
 from mlneuron_runtime.transport.wire import BODY, LONGEST_LENGTH, read_body
 

@@ -15,7 +15,7 @@ from mlneuron_runtime.traffic import marks
 from mlneuron_runtime.traffic.agreement import same
 from mlneuron_runtime.traffic.mirror import Copy
 from mlneuron_runtime.traffic.remote import Fallen, Remote
-from mlneuron_runtime.traffic.subject import PIN, PIN_HEADER, VERSION, Asked, Pin, text
+from mlneuron_runtime.traffic.subject import PIN, PIN_HEADER, VERSION, Asked, Pin, pin_of, text
 from mlneuron_runtime.traffic.table import NOBODY, PRIMARY, Table, Where
 from mlneuron_runtime.traffic.traffic import Traffic
 from mlneuron_runtime.transport.around import Around
@@ -182,11 +182,10 @@ def read(message: bytes) -> ModelInferRequest | None:
 def asked_of(where: Where, given: ModelInferRequest | None, metadata: dict[str, str]) -> Asked:
     """Whom a call is about. What cannot be read names nobody: the primary says what is wrong with it."""
     subject = metadata.get(where.header.decode(), "").encode() or None
-    pinned = metadata.get(PIN.decode())
-    pin = Pin(pinned, PIN_HEADER) if pinned else None
+    pin = pin_of(metadata.get(PIN.decode()), PIN_HEADER)
     if given is not None:
-        if pin is None and given.model_version:
-            pin = Pin(given.model_version, VERSION)
+        if pin is None:
+            pin = pin_of(given.model_version, VERSION)
         if subject is None and where.field in given.parameters:
             subject = text(value_of(given.parameters[where.field]))
     return Asked(subject, pin)
