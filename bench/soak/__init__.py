@@ -1,0 +1,1 @@
+"""Whether a server at full load holds on to anything."""
