@@ -34,7 +34,7 @@ def serving_app(plane: DataPlane, around: Around | None = None) -> Starlette:
     predictions = [Route(path, endpoint, methods=["POST"]) for path, endpoint in (hot | others).items()]
     told = (
         []
-        if within.traffic is None
+        if within.traffic is None or within.traffic.named
         else [Route("/feedback", within.guarded(feedback(plane, within.traffic)), methods=["POST"])]
     )
     of_v2 = v2_metadata.routes(plane, within(v2.Infer(plane), "v2", "/v2/models/{name}/infer"))

@@ -4,9 +4,10 @@ import threading
 
 from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.tensors import Inputs
+from openapi_spec_validator import validate
 
 from tests.runtime.conftest import serving, summing
-from tests.runtime.support import post
+from tests.runtime.support import call, post
 
 ROW = {"features": [1, 2]}
 
@@ -20,6 +21,15 @@ async def test_it_says_who_answered_and_how_long_that_took() -> None:
             assert 0 < float(reply.headers["x-neuron-seconds"]) < 60
             assert reply.json["request_id"].endswith(reply.headers["x-neuron-prediction"])
         assert (await post(neuron.app, "/predict", {**ROW, "model_version": "other"})).status == 404
+
+
+async def test_it_keeps_no_score_of_its_own() -> None:
+    """Its front doors do, for all variants alike."""
+    async with serving(neuron={"variant": "candidate"}) as neuron:
+        assert (await post(neuron.app, "/feedback", {"subject": "a", "outcome": 1})).status == 404
+        assert "traffic" not in (await call(neuron.telemetry, "GET", "/stats")).json
+        assert b"mlneuron_variant" not in (await call(neuron.telemetry, "GET", "/metrics")).body
+        validate((await call(neuron.app, "GET", "/openapi.json")).json)
 
 
 async def test_it_gives_up_when_its_front_door_does() -> None:

@@ -34,21 +34,23 @@ def competes(config: Config) -> bool:
     return config.serving.traffic_file is not None or config.neuron.variant != PRIMARY
 
 
-def add(document: dict[str, Any], extra: tuple[int, ...]) -> None:
+def add(document: dict[str, Any], extra: tuple[int, ...], pod_of_a_variant: bool) -> None:
     """To a document of one model."""
     for path, operations in document["paths"].items():
         if path.endswith(PREDICTS):
             operations["post"].setdefault("parameters", []).append(PINNED)
             answer = operations["post"]["responses"]["200"]
             answer["headers"] = {**answer["headers"], **ANSWERED}
+    schemas = document["components"]["schemas"]
+    prediction = schemas["Prediction"]["properties"]
+    prediction |= {"model_version": TEXT, "model_variant": TEXT, "request_id": TEXT}
+    if pod_of_a_variant:
+        return
     statuses = (*BODY, 404, 422, 431, 500, *extra)
     document["paths"]["/feedback"] = {
         "post": {**RATED, "responses": {"200": of("Feedback")} | refused(statuses, "GuideError")}
     }
-    schemas = document["components"]["schemas"]
     schemas |= {"feedback": asked(), "Feedback": told()}
-    prediction = schemas["Prediction"]["properties"]
-    prediction |= {"model_version": TEXT, "model_variant": TEXT, "request_id": TEXT}
     for name in ("predict", "batch_predict"):
         schemas[name]["properties"]["model_version"] = {
             "type": ["string", "null"], "description": "latest, or a variant or its version to answer",

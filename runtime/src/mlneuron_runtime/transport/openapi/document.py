@@ -27,7 +27,7 @@ def document(config: Config, served: Served | None) -> dict[str, Any]:
     components: dict[str, Any] = {"schemas": schemas(served)}
     found = {"openapi": VERSION, "info": info(config, served), "paths": paths, "components": components}
     if competing.competes(config):
-        competing.add(found, extra)
+        competing.add(found, extra, pod_of_a_variant=config.serving.traffic_file is None)
     if guarded:
         components["securitySchemes"] = {"token": TOKEN}
         for path in paths.values():
