@@ -201,12 +201,11 @@ def run(pairing: Pairing, guard: Guard, rollouts: int, looks: int, seed: int) ->
         sums += (primary.requests, primary.errors, variant.requests, variant.errors)
         ours = np.where(watches.harmed() & np.isinf(ours), sums[2], ours)
         peeked = np.where(z_test(sums, guard) & np.isinf(peeked), sums[2], peeked)
-        if not np.isinf(ours).any():
-            break
     return Course(ours, peeked)
 
 
 Z_99 = 2.3263478740408408
+"""Standard normal quantile of 99 %."""
 
 
 def z_test(sums: Array, guard: Guard) -> NDArray[np.bool_]:
@@ -214,5 +213,7 @@ def z_test(sums: Array, guard: Guard) -> NDArray[np.bool_]:
     trials, hits, variant_trials, variant_hits = sums
     p, v = hits / trials, variant_hits / np.maximum(variant_trials, 1)
     error = np.sqrt(p * (1 - p) / trials + v * (1 - v) / np.maximum(variant_trials, 1))
-    beyond_error: NDArray[np.bool_] = v - p - guard.max_error_rate_increase > Z_99 * error
-    return beyond_error & (variant_trials >= guard.min_requests)
+    sure: NDArray[np.bool_] = (v - p - guard.max_error_rate_increase > Z_99 * error) & (
+        variant_trials >= guard.min_requests
+    )
+    return sure

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-PULL: Final = 20.0
+PULL: Final = 50.0
 """So many imagined trials hold the guess of the variant's rate at the margin, until real ones outweigh them."""
 
 EDGE: Final = 0.001
