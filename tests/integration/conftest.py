@@ -42,7 +42,7 @@ def space(kube: Kube, _numbers: Iterator[int]) -> Iterator[str]:
     name = f"test-{next(_numbers)}"
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
-    kube.run("delete", "mlneurons", "--all", "-n", name)
+    kube.run("delete", "modelvariants,mlneurons", "--all", "-n", name)
     kube.run("delete", "namespace", name, "--wait=false")
 
 

@@ -1,7 +1,7 @@
 """Reconciling one neuron with its variants, level-triggered: gather, decide, apply, write status."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -19,8 +19,10 @@ from .desired.source import unpinned
 from .engine.store import Key, Store
 from .federation.board import FederationBoard
 from .kinds import NEURON, POD, VARIANT, WATCHED_KINDS, Kind
+from .looks import Looks, Rolling
 from .observation import Observation, wanted_replicas
 from .outcome import Stalled
+from .rolling import LOOK_SECONDS
 from .settings import Settings
 from .spread import applied, spreading
 from .status import Told, derive, invalid, rfc3339
@@ -64,6 +66,7 @@ class Reconciler:
         self._board = board
         self._clock = clock
         self._aligner = Aligner(cluster, store)
+        self._looks = Looks()
         self._writer = StatusWriter(cluster, store, settings.identity)
 
     async def reconcile(self, key: Key) -> str:
@@ -72,6 +75,7 @@ class Reconciler:
         if obj is None or "deletionTimestamp" in obj["metadata"]:
             self._telemetry.forget(key)
             self._board.forget(key)
+            self._looks.retain(key, ())
             await self._orphan(key)
             return "gone"
         try:
@@ -93,13 +97,15 @@ class Reconciler:
                 VARIANT, each, invalid(meta["generation"], explain(error), each["status"], self._now())
             )
         primary = observations[PRIMARY]
-        competing = [one.competes(plain_share(one.variant)) for one in found]
+        rollings = self._look(neuron, primary, found)
+        competing = [one.competes(_share(one, rollings.get(one.variant.name))) for one in found]
         now = split(neuron, competing, bool(primary.ready_pods), standing_table(neuron, primary))
         situation = await self._align(neuron, primary, front=now.front, table=now.table)
         await self._announce(now, situation.observation)
         spread = await self._report(neuron, situation, now, obj)
-        self._telemetry.pace(neuron.key, SPREADING_SECONDS if spread else None)
-        faults = [situation.fault, *[await self._variant(one, now) for one in found]]
+        looking = any(rolling.state.looking for rolling in rollings.values())
+        self._telemetry.pace(neuron.key, SPREADING_SECONDS if spread else LOOK_SECONDS if looking else None)
+        faults = [situation.fault, *[await self._variant(one, now, rollings.get(one.variant.name)) for one in found]]
         return "stalled" if any(faults) else "ok"
 
     async def _refuse(self, kind: Kind, obj: Object, error: ValueError) -> None:
@@ -107,12 +113,31 @@ class Reconciler:
         status = invalid(obj["metadata"]["generation"], explain(error), obj["status"], self._now())
         await self._writer.write(kind, obj, status)
 
-    async def _variant(self, one: Contender, now: Split) -> Stalled | None:
+    def _look(self, neuron: MLNeuron, primary: Observation, found: Sequence[Contender]) -> dict[str, Rolling]:
+        """The rollouts as they are after a look at what the pods counted, by their variants' names."""
+        rolled_out = {one.variant.uid for one in found if one.variant.spec.rollout is not None}
+        self._looks.retain(neuron.key, rolled_out)
+        samples, serves = self._telemetry.heard(neuron.key, primary.ready_pods), bool(primary.ready_pods)
+        rollings = {
+            one.variant.name: self._looks.look(
+                one.variant,
+                one.obj["status"],
+                serving=one.ready and serves,
+                primary=primary,
+                samples=samples,
+                now=self._clock(),
+            )
+            for one in found
+        }
+        return {name: rolling for name, rolling in rollings.items() if rolling is not None}
+
+    async def _variant(self, one: Contender, now: Split, rolling: Rolling | None) -> Stalled | None:
         """Make a variant as it should be, and write its status."""
         situation = await self._align(one.workload, one.observation)
         current, ready = situation.current_pods, situation.observation.ready_pods
         samples = self._telemetry.samples(one.variant.neuron_key, current, ready)
-        status = variant_status.derive(one.variant, situation, Heard(now, samples), one.obj["status"], self._now())
+        heard = Heard(now, samples, rolling.rolled if rolling else None)
+        status = variant_status.derive(one.variant, situation, heard, one.obj["status"], self._now())
         await self._writer.write(VARIANT, one.obj, status)
         return situation.fault
 
@@ -184,6 +209,10 @@ class Reconciler:
 
     def _now(self) -> str:
         return rfc3339(self._clock())
+
+
+def _share(one: Contender, rolling: Rolling | None) -> int:
+    return plain_share(one.variant) if rolling is None else rolling.share
 
 
 def explain(error: ValidationError | ValueError) -> str:

@@ -11,8 +11,7 @@ MOST_STEPS: Final = 20
 
 _TWO_DECIMALS: Final = Rule(
     "double(int(self * 100.0 + 0.5)) / 100.0 == self",
-    "string(self) + ' percent is finer than the hundredth of a percent: write at most two decimals'",
-    dynamic=True,
+    "it is finer than the hundredth of a percent: write at most two decimals",
 )
 
 Percent = Annotated[float, Field(ge=0, le=100), _TWO_DECIMALS]

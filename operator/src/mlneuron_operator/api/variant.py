@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import Field
 
 from .access import AutoscalingSpec
-from .base import Name, Resource, Rule
+from .base import Resource, Rule
 from .compute import ResourcesSpec
 from .model import ModelSpec
 from .names import PRIMARY, VARIANT_KIND, variant_name
@@ -40,7 +40,8 @@ class ModelVariantSpec(Resource):
     )
 
     neuron: Annotated[
-        Name,
+        str,
+        Field(min_length=1, max_length=LONGEST_NAME, pattern="^[a-z]([-a-z0-9]*[a-z0-9])?$"),
         Rule("self == oldSelf", "a variant stays with its neuron: make another ModelVariant for another neuron"),
     ]
     """The MLNeuron of the same namespace that it is a variant of."""

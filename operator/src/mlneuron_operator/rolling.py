@@ -1,0 +1,124 @@
+"""A variant's rollout in the words of the API: its spec as a plan, the pods' counters as readings, its state in status;
+pure. The decisions themselves are ``rollout``'s."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from .api.quantity import seconds
+from .api.rollout import GuardSpec
+from .api.status import ConditionType
+from .api.variant import ModelVariantSpec
+from .api.variant_status import VariantConditionType, VariantReason
+from .conditions import ConditionStatus, Draft
+from .desired.meta import digest
+from .health import Sample
+from .rollout.evidence import Counts, Evidence
+from .rollout.guards import Guard
+from .rollout.ledger import Reading
+from .rollout.plan import Plan, Step, Verdict
+from .rollout.state import State
+from .rollout.wording import message
+from .variant_status import Rolled
+
+Object = dict[str, Any]
+
+LOOK_SECONDS: Final = 5.0
+"""How often pods are read while a rollout goes on."""
+WRITE_SECONDS: Final = 30.0
+"""How often counts alone are written to status: what a pod counted is still there for the next operator to read, and
+only what a pod counted that ended meanwhile would be lost with this one."""
+
+_TOLD: Final[Mapping[Verdict, tuple[ConditionStatus, VariantReason]]] = {
+    Verdict.WAITING: ("Unknown", VariantReason.STEPPING),
+    Verdict.PROGRESSING: ("Unknown", VariantReason.STEPPING),
+    Verdict.HOLDING: ("Unknown", VariantReason.STEPPING),
+    Verdict.PAUSED: ("Unknown", VariantReason.PAUSED),
+    Verdict.HARM: ("False", VariantReason.ROLLED_BACK),
+    Verdict.ABORTED: ("Unknown", VariantReason.ABORTED),
+    Verdict.SUCCEEDED: ("True", VariantReason.COMPLETED),
+}
+
+
+def plan_of(spec: ModelVariantSpec) -> Plan | None:
+    """What is to be rolled out; None for a share that is constant."""
+    if spec.rollout is None:
+        return None
+    steps = tuple(Step(step.traffic, seconds(step.hold)) for step in spec.rollout.steps)
+    return Plan(steps, spec.traffic, spec.rollout.paused, _guard(spec.guard))
+
+
+def _guard(spec: GuardSpec) -> Guard:
+    return Guard(
+        spec.min_requests,
+        spec.max_error_rate_increase,
+        spec.max_p95_increase,
+        spec.min_accuracy_gain,
+        spec.confidence,
+    )
+
+
+def subject_of(spec: ModelVariantSpec) -> str:
+    """Of whom the rollout is: another model is another one's, and begins anew."""
+    return digest(spec.model.model_dump(mode="json"))
+
+
+def readings_of(variant: str, pods: Sequence[Object], samples: Sequence[Sample | None]) -> list[Reading]:
+    """What the ready pods of the front door counted; a pod that has not told, or counts otherwise, is left out."""
+    found: list[Reading] = []
+    for pod, sample in zip(pods, samples, strict=True):
+        counted = sample.counters if sample else {}
+        if sample is None or "primary" not in counted:
+            continue
+        try:
+            own = Counts.told(counted[variant]) if variant in counted else Counts()
+            evidence = Evidence(Counts.told(counted["primary"]), own)
+        except (KeyError, TypeError, ValueError):
+            continue
+        found.append(Reading(pod["metadata"]["uid"], sample.started_at, evidence))
+    return found
+
+
+def kept(status: Object) -> State | None:
+    """The state of a rollout as the status holds it; None where there is none that can be understood."""
+    try:
+        return State.parse(json.loads(status["rollout"]["state"]))
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+
+
+def is_news(state: State, before: State | None) -> bool:
+    """Whether more than counts has moved."""
+    if before is None or state.subject != before.subject:
+        return True
+    now, then = state.progress, before.progress
+    return (now.verdict, now.step, now.plan, now.since, now.held) != (
+        then.verdict,
+        then.step,
+        then.plan,
+        then.since,
+        then.held,
+    )
+
+
+def rolled(state: State, plan: Plan, status: Object, now: float, *, fresh: bool) -> Rolled:
+    """What status says of the rollout; with its numbers as they stand there unless they are to be written ``fresh``."""
+    progress, total = state.progress, state.ledger.total
+    entry: Object = status["rollout"] if not fresh and "rollout" in status else {}
+    entry = entry or {
+        "step": progress.step + 1,
+        "steps": len(plan.steps),
+        "verdict": str(progress.verdict),
+        "message": message(progress, plan, total, now),
+        "requests": total.variant.asked - progress.variant,
+        "primaryRequests": total.primary.asked - progress.primary,
+        "state": json.dumps(state.document(), separators=(",", ":"), sort_keys=True),
+    }
+    holds, reason = _TOLD[progress.verdict]
+    said = str(entry["message"])
+    drafts = [Draft(VariantConditionType.ROLLOUT_HEALTHY, holds, reason, said)]
+    if progress.verdict is Verdict.HARM:
+        drafts.append(Draft(ConditionType.STALLED, "True", reason, said))
+    elif state.looking:
+        drafts.append(Draft(ConditionType.RECONCILING, "True", reason, said))
+    return Rolled(drafts, entry, f"{progress.step + 1}/{len(plan.steps)}", str(progress.verdict))

@@ -1,0 +1,168 @@
+"""A rollout from look to look, over restarts of the operator: nothing counted is lost, only what matters is written."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlneuron_operator.api.variant import ModelVariant, VariantWorkload
+from mlneuron_operator.health import Sample
+from mlneuron_operator.kinds import DEPLOYMENT
+from mlneuron_operator.looks import Looks, Rolling
+from mlneuron_operator.observation import Observation
+from mlneuron_operator.rolling import WRITE_SECONDS, kept
+from mlneuron_operator.rollout.evidence import BOUNDS
+from mlneuron_operator.traffic import Split
+from mlneuron_operator.variant_status import Heard, derive
+from mlneuron_operator.verdict import Situation
+
+from .facts import neuron, observed, pod, settled
+
+STEPS = [{"traffic": 10, "hold": "60s"}, {"traffic": 50, "hold": "60s"}]
+PRIMARY = observed(settled(), pod("churn-1", ready=True))
+
+
+def variant(**spec: Any) -> ModelVariant:
+    meta = {"name": "candidate", "namespace": "ml", "uid": "v", "generation": 1, "creationTimestamp": "1"}
+    rollout = {"steps": STEPS, **spec.pop("rollout", {})}
+    model = {"uri": "https://models.example.com/m2.joblib"}
+    guard = {"minRequests": 100}
+    return ModelVariant.parse(
+        {"metadata": meta, "spec": {"neuron": "churn", "model": model, "guard": guard, "rollout": rollout, **spec}}
+    )
+
+
+def counted(requests: int, errors: int) -> dict[str, Any]:
+    latency = [0] * (len(BOUNDS) + 1)
+    latency[40] = requests
+    return {"requests": requests, "errors": errors, "feedback": 0, "correct": 0, "latency": latency, "fallback": {}}
+
+
+@dataclass
+class World:
+    """Pods that count, an operator that looks, and the status that it writes."""
+
+    looks: Looks = field(default_factory=Looks)
+    status: dict[str, Any] = field(default_factory=dict)
+    now: float = 1_795_521_600.0
+    spec: ModelVariant = field(default_factory=variant)
+    totals: dict[str, tuple[int, int]] = field(default_factory=lambda: {"primary": (0, 0), "candidate": (0, 0)})
+    writes: int = 0
+
+    def look(self, seconds: float = 5, requests: int = 50, errors: int = 0, *, serving: bool = True) -> Rolling:
+        """A look after a while in which each model had requests, and the variant errors."""
+        self.now += seconds
+        for name, (before, failed) in self.totals.items():
+            self.totals[name] = before + requests, failed + (errors if name == "candidate" else 0)
+        counters = {name: counted(*total) for name, total in self.totals.items()}
+        sample = Sample("1", "d", "sklearn", 100, 1_795_500_000.0, 0, 0, counters=counters)
+        rolling = self.looks.look(
+            self.spec, self.status, serving=serving, primary=PRIMARY, samples=[sample], now=self.now
+        )
+        assert rolling is not None
+        self.write(rolling)
+        return rolling
+
+    def write(self, rolling: Rolling) -> None:
+        whole = neuron()
+        workload = VariantWorkload.of(self.spec, whole)
+        serves = Observation({(DEPLOYMENT, workload.name): settled()}, [pod(ready=True)])
+        shares = Split(None, {"candidate": rolling.share}, {"candidate": rolling.share})
+        found = derive(
+            self.spec,
+            Situation(workload, serves),
+            Heard(shares, (), rolling.rolled),
+            self.status,
+            "2026-11-24T12:00:00Z",
+        )
+        self.writes += found != self.status
+        self.status = found
+
+    def restart(self) -> None:
+        self.looks = Looks()
+
+    def condition(self, kind: str) -> tuple[str, str] | None:
+        found = {item["type"]: (item["status"], item["reason"]) for item in self.status["conditions"]}
+        return found.get(kind)
+
+
+def test_it_goes_through_its_steps_and_stays_at_the_last() -> None:
+    world = World()
+    shares = [world.look().share for _ in range(40)]
+    assert list(dict.fromkeys(shares)) == [1000, 5000]
+    assert world.condition("RolloutHealthy") == ("True", "Completed")
+    assert world.status["summary"]["step"] == "2/2"
+    assert world.status["summary"]["verdict"] == "Succeeded"
+    assert world.condition("Reconciling") is None
+
+
+def test_while_it_goes_on_a_deployer_waits() -> None:
+    world = World()
+    world.look()
+    assert world.condition("Reconciling") == ("True", "Stepping")
+    assert world.condition("RolloutHealthy") == ("Unknown", "Stepping")
+
+
+def test_harm_takes_the_share_away_at_the_next_look_with_the_numbers() -> None:
+    world = World()
+    world.look()
+    while world.look(requests=100, errors=20).share:
+        assert world.now < 1_795_521_600.0 + 600, "a fifth of the requests fail"
+    assert world.condition("Stalled") == ("True", "RolledBack")
+    assert world.condition("RolloutHealthy") == ("False", "RolledBack")
+    message = next(item["message"] for item in world.status["conditions"] if item["type"] == "Stalled")
+    assert "error rate" in message
+    world.restart()
+    assert world.look().share == 0, "it stays away after a restart"
+
+
+def test_a_restart_in_mid_rollout_loses_no_step_no_count_and_no_hold() -> None:
+    undisturbed, restarted = World(), World()
+    for number in range(30):
+        if number % 3 == 1:
+            restarted.restart()
+        ours, theirs = undisturbed.look(), restarted.look()
+        assert ours.share == theirs.share, number
+    assert undisturbed.looks is not restarted.looks
+    totals = [rolling.state.ledger.total for rolling in (ours, theirs)]
+    assert totals[0] == totals[1]
+
+
+def test_counts_alone_are_written_only_every_now_and_then() -> None:
+    world = World()
+    world.look()
+    first = world.writes
+    for _ in range(int(WRITE_SECONDS // 5)):
+        world.look()
+    assert world.writes - first <= 2
+
+
+def test_a_pause_stops_the_clock_and_an_end_to_it_goes_on() -> None:
+    world = World()
+    world.look()
+    world.spec = variant(rollout={"paused": True})
+    for _ in range(30):
+        assert world.look().share == 1000
+    assert world.condition("RolloutHealthy") == ("Unknown", "Paused")
+    world.spec = variant()
+    assert [world.look().share for _ in range(20)][-1] == 5000
+
+
+def test_traffic_of_0_ends_it() -> None:
+    world = World()
+    world.look()
+    world.spec = variant(traffic=0)
+    assert world.look().share == 0
+    assert world.condition("RolloutHealthy") == ("Unknown", "Aborted")
+    assert world.condition("Reconciling") is None
+
+
+def test_a_status_that_cannot_be_understood_begins_anew() -> None:
+    world = World(status={"rollout": {"state": "{}"}})
+    assert kept(world.status) is None
+    assert world.look().share == 1000
+
+
+def test_a_variant_that_does_not_serve_waits_and_its_clock_stands() -> None:
+    world = World()
+    for _ in range(20):
+        world.look(requests=0, serving=False)
+    assert world.status["summary"] | {"step": "1/2", "verdict": "Waiting"} == world.status["summary"]
