@@ -51,6 +51,10 @@ crds: sync ## Write crds/, the chart's copy and the reference page anew from the
 bench-operator: sync ## Measure the operator with 1,000 and 3,000 neurons on a real API server (about 10 minutes)
 	@.venv/bin/python -m bench.operator
 
+.PHONY: bench-rollout
+bench-rollout: sync ## Simulate rollouts: how soon harm is seen, and how often where there is none (about 3 minutes)
+	@.venv/bin/python -m bench.rollout
+
 .PHONY: bench-soak
 bench-soak: sync ## Look for what a server at full load holds on to (about 11 minutes; ARGS="--workers 2 --seconds 60")
 	@.venv/bin/python -m bench.soak $(ARGS)

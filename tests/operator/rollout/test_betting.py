@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mlneuron_operator.rollout.betting import Pair, Tally, Wager, gain, guess
 
@@ -30,6 +30,7 @@ def expected(known: Pair, sizes: tuple[int, int], rates: tuple[float, float], ma
     )
 
 
+@settings(deadline=None)
 @given(RATES, RATES, RATES, RATES, MARGINS, SIZES, SIZES)
 def test_no_bet_is_expected_to_gain_where_the_variant_is_within_the_margin(
     p: float, v: float, seen_p: float, seen_v: float, margin: float, n: int, m: int
@@ -39,6 +40,7 @@ def test_no_bet_is_expected_to_gain_where_the_variant_is_within_the_margin(
     assert expected(known, (n, m), (p, v), margin) <= 1 + 1e-9
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 0.5), MARGINS, st.floats(0.05, 0.4))
 def test_a_bet_on_the_truth_is_expected_to_gain(p: float, margin: float, more: float) -> None:
     v = p + margin + more
@@ -47,6 +49,7 @@ def test_a_bet_on_the_truth_is_expected_to_gain(p: float, margin: float, more: f
     assert expected(known, (8, 8), (p, v), margin) > 1
 
 
+@settings(deadline=None)
 @given(MARGINS, st.floats(0, 1000), st.floats(0, 1), st.floats(0, 1000), st.floats(0, 1))
 def test_every_block_has_a_finite_outcome(margin: float, n: float, p: float, m: float, v: float) -> None:
     known = Pair(Tally(n, n * p), Tally(m, m * v))

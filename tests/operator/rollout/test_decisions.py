@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlneuron_operator.rollout.evidence import Evidence
-from mlneuron_operator.rollout.plan import ENDED, Guard, Plan, Step, Verdict
+from mlneuron_operator.rollout.guards import Guard
+from mlneuron_operator.rollout.plan import ENDED, Plan, Step, Verdict
 from mlneuron_operator.rollout.state import Moment, State, look
 from mlneuron_operator.rollout.wording import message
 
@@ -326,6 +327,13 @@ def test_a_lost_state_loses_no_request() -> None:
     world.state = kept
     state = world.look()
     assert state.ledger.total.variant.asked == world.told.variant.asked
+
+
+def test_an_ended_rollout_remembers_no_pods() -> None:
+    world = harmed()
+    assert world.state is not None
+    assert not world.state.ledger.last
+    assert world.state.ledger.total.variant.asked == world.told.variant.asked
 
 
 def test_the_state_stays_small() -> None:

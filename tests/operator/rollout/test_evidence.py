@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlneuron_operator.rollout.evidence import BOUNDS, Counts, Evidence
 from mlneuron_operator.rollout.ledger import Ledger, Reading
@@ -78,6 +78,7 @@ def test_a_pod_that_was_not_read_once_goes_on_from_its_last_reading() -> None:
     assert new == both(30, 4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 50), st.booleans()), max_size=30))
 def test_every_request_is_counted_once_through_restarts_of_pods_and_operator(
     events: list[tuple[str, int, bool]],

@@ -7,8 +7,9 @@ to impossible if the promise were true, and the one about identical models where
 import math
 
 import numpy as np
-from bench.rollout.simulate import Load, Model, Pairing, Watches, block, run
 from mlneuron_operator.rollout.guards import Guard
+
+from bench.rollout.simulate import Load, Model, Pairing, Watches, block, run
 
 ROLLOUTS = 2000
 STRICT = Guard(max_error_rate_increase=0, max_p95_increase=0, min_accuracy_gain=0)

@@ -1,11 +1,12 @@
 """Models that answer as told, and the looks at them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mlneuron_operator.rollout.evidence import BOUNDS, Counts, Evidence
+from mlneuron_operator.rollout.guards import Guard
 from mlneuron_operator.rollout.ledger import Reading
-from mlneuron_operator.rollout.plan import Guard, Plan, Step
+from mlneuron_operator.rollout.plan import Plan, Step
 from mlneuron_operator.rollout.state import Moment, State, look
 
 BEGAN = 1_000_000.0
@@ -52,7 +53,7 @@ class World:
     serving: bool = True
     now: float = BEGAN
     state: State | None = None
-    told: Evidence = Evidence()
+    told: Evidence = field(default_factory=Evidence)
 
     def look(self, seconds: float = LOOK) -> State:
         """The next look, after so many seconds."""

@@ -49,6 +49,11 @@ class Ledger:
         started, before = known
         return reading.counts if reading.started > started else reading.counts.since(before)
 
+    @property
+    def closed(self) -> "Ledger":
+        """What is kept of it when nothing is to come."""
+        return Ledger(self.began, self.total)
+
     def document(self) -> dict[str, Any]:
         """For status."""
         last = {pod: [started, counts.document()] for pod, (started, counts) in sorted(self.last.items())}

@@ -69,7 +69,8 @@ def look(plan: Plan, subject: str, before: State | None, moment: Moment) -> Stat
         return before
     state = _carried_on(plan, subject, before, moment)
     if plan.most == 0:
-        return replace(state, progress=stopped(state.progress, moment.now, Verdict.ABORTED))
+        aborted = stopped(state.progress, moment.now, Verdict.ABORTED)
+        return replace(state, progress=aborted, ledger=state.ledger.closed)
     ledger, new = state.ledger.read(moment.readings, moment.present)
     watch = state.watch.after(new, plan.guard)
     harm = watch.harm(plan.guard)
@@ -78,7 +79,7 @@ def look(plan: Plan, subject: str, before: State | None, moment: Moment) -> Stat
         progress = stopped(state.progress, moment.now, Verdict.HARM, text)
     else:
         progress = moved_on(state.progress, plan, moment.now, moment.serving, ledger.total)
-    return State(subject, progress, ledger, watch)
+    return State(subject, progress, ledger.closed if progress.verdict in ENDED else ledger, watch)
 
 
 def _carried_on(plan: Plan, subject: str, before: State | None, moment: Moment) -> State:
