@@ -1,16 +1,17 @@
 """``make bench-rollout``: how soon a rollout sees harm, and how often it sees some where there is none.
 
 Simulated: a look every 5 s, at each of which 1,000 requests came on average, of which the variant got 10 %. The peer is
-the textbook's test of two proportions at 99 %, looked at as often.
+the textbook's test of two proportions at 99 %, looked at as often; the limit is one who knows what is wrong.
 """
 
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from mlneuron_operator.rollout.guards import Guard
+from mlneuron_operator.rollout.guards import Guard, Question
 
 from bench.report import Report
+from bench.rollout.limit import fewest
 from bench.rollout.simulate import Array, Load, Model, Pairing, run
 
 ROOT: Final = Path(__file__).parents[2]
@@ -19,8 +20,8 @@ HARMED: Final = 500
 LOOKS: Final = 720
 """An hour."""
 
-AS_PRIMARY, EVERY_OUTCOME = Model(), Load(feedback=1.0)
-DEFAULT, ACCURATE = Guard(), Guard(min_accuracy_gain=0)
+AS_PRIMARY, EVERY_OUTCOME, SMALL = Model(), Load(feedback=1.0), Load(share=0.01)
+DEFAULT, ACCURATE, NO_ERRORS = Guard(), Guard(min_accuracy_gain=0), Guard(max_error_rate_increase=0)
 STRICT: Final = Guard(max_error_rate_increase=0, max_p95_increase=0, min_accuracy_gain=0)
 
 ALARMS: Final = (
@@ -29,12 +30,18 @@ ALARMS: Final = (
     ("at the limits", Model(error_rate=0.04, median=0.012, accuracy=0.89), Guard(min_accuracy_gain=-0.01)),
 )
 HARMS: Final = (
-    ("errors 5 % against 3 %, 1 point allowed", Model(error_rate=0.05), Load(), DEFAULT),
-    ("errors 5 % against 3 %, none allowed", Model(error_rate=0.05), Load(), Guard(max_error_rate_increase=0)),
-    ("errors 50 % against 3 %, at 1 % of the traffic", Model(error_rate=0.5), Load(share=0.01), DEFAULT),
-    ("p95 30 % longer, 20 % allowed", Model(median=0.013), Load(), DEFAULT),
-    ("p95 twice as long", Model(median=0.02), Load(), DEFAULT),
-    ("accuracy 87 % against 90 %, every outcome told", Model(accuracy=0.87), EVERY_OUTCOME, ACCURATE),
+    ("errors 5 % against 3 %, 1 point allowed", Model(error_rate=0.05), Load(), DEFAULT, Question.ERRORS),
+    ("errors 5 % against 3 %, none allowed", Model(error_rate=0.05), Load(), NO_ERRORS, Question.ERRORS),
+    (
+        "errors 50 % against 3 %, at 1 % of the traffic",
+        Model(error_rate=0.5),
+        Load(share=0.01),
+        DEFAULT,
+        Question.ERRORS,
+    ),
+    ("p95 30 % longer, 20 % allowed", Model(median=0.013), Load(), DEFAULT, Question.LATENCY),
+    ("p95 twice as long, 20 % allowed", Model(median=0.02), Load(), DEFAULT, Question.LATENCY),
+    ("accuracy 87 % against 90 %", Model(accuracy=0.87), EVERY_OUTCOME, ACCURATE, Question.ACCURACY),
 )
 
 
@@ -45,11 +52,15 @@ def main() -> None:
         course = run(Pairing(Model(), variant, Load()), guard, IDENTICAL, LOOKS, seed=11)
         report.figure(f"false alarms, {name}", percent(course.ours), "%")
         report.figure(f"false alarms, {name}: z-test of the errors, peeked at", percent(course.peeked), "%")
-    for name, variant, load, guard in HARMS:
-        course = run(Pairing(Model(), variant, load), guard, HARMED, LOOKS, seed=12)
+    for name, variant, load, guard, question in HARMS:
+        pairing = Pairing(AS_PRIMARY, variant, load)
+        found = run(pairing, guard, HARMED, LOOKS, seed=12, until_all=True).ours
+        limit = fewest(pairing, guard, question)
         for part, quantile in (("median", 0.5), ("9 of 10 within", 0.9)):
-            found = float(np.quantile(course.ours, quantile, method="higher"))
-            report.figure(f"requests of the variant until seen, {name}: {part}", found, "requests")
+            seen = float(np.quantile(found, quantile, method="higher"))
+            report.figure(f"requests of the variant until seen, {name}: {part}", seen, "requests")
+        report.figure(f"limit: {name}, by one who knew both models", limit, "requests")
+        report.figure(f"ratio to the limit, {name}", float(np.median(found)) / limit, "x")
     print(f"written to {report.write(ROOT / '.bench').relative_to(ROOT)}")
 
 

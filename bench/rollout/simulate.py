@@ -191,8 +191,8 @@ class Course:
     """The same by a z-test of the error rates that is looked at as often (Question.ERRORS alone)."""
 
 
-def run(pairing: Pairing, guard: Guard, rollouts: int, looks: int, seed: int) -> Course:
-    """Rollouts of that many looks each."""
+def run(pairing: Pairing, guard: Guard, rollouts: int, looks: int, seed: int, *, until_all: bool = False) -> Course:
+    """Rollouts of that many looks each, or until harm is shown in all."""
     rng = np.random.default_rng(seed)
     watches, sums = Watches(rollouts, guard), np.zeros((4, rollouts))
     ours, peeked = np.full(rollouts, np.inf), np.full(rollouts, np.inf)
@@ -201,6 +201,8 @@ def run(pairing: Pairing, guard: Guard, rollouts: int, looks: int, seed: int) ->
         sums += (primary.requests, primary.errors, variant.requests, variant.errors)
         ours = np.where(watches.harmed() & np.isinf(ours), sums[2], ours)
         peeked = np.where(z_test(sums, guard) & np.isinf(peeked), sums[2], peeked)
+        if until_all and np.isfinite(ours).all():
+            break
     return Course(ours, peeked)
 
 

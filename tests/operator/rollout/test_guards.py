@@ -99,6 +99,15 @@ def test_harm_that_came_of_late_is_told_by_the_latest_requests() -> None:
     assert "more than 1 point worse in the latest requests, with 99 % confidence" in text
 
 
+@pytest.mark.parametrize("before", [0, 3, 30, 300])
+def test_a_burst_of_failures_within_one_look_is_no_harm(before: int) -> None:
+    watch, good = Watch(), Evidence(GOOD.counts(900), GOOD.counts(100))
+    burst = Evidence(GOOD.counts(900), Behaviour(1.0).counts(100))
+    for block in [*[good] * before, burst, *[good] * 100]:
+        watch = watch.after(block, ALL)
+        assert watch.harm(ALL) is None
+
+
 def test_a_changed_limit_is_another_question_and_the_others_go_on() -> None:
     watch, _ = watched(Behaviour(0.02), Behaviour(0.04), ALL, 20)
     changed = watch.after(Evidence(), replace(ALL, max_error_rate_increase=0.05))
