@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +56,13 @@ def fleet(folder: Path, *names: str, **serves: Any) -> Iterator[Fleet]:
     """A primary and variants; `serves` goes into the `serving` section of all."""
     mount = folder / "mount"
     mount.mkdir()
+    members = {name: member(folder, name, **serves) for name in names}
+    members["primary"] = member(folder, "primary", **{**serves, "trafficFile": str(mount / "traffic.json")})
     with ExitStack() as stack:
-        variants = {name: stack.enter_context(member(folder, name, **serves)) for name in names}
-        front = stack.enter_context(member(folder, "primary", **{**serves, "trafficFile": str(mount / "traffic.json")}))
+        with ThreadPoolExecutor() as pool:  # they start at the same time
+            entered = {name: pool.submit(stack.enter_context, one) for name, one in members.items()}
+        variants = {name: started.result() for name, started in entered.items()}
+        front = variants.pop("primary")
         yield Fleet(front, variants, mount / "traffic.json")
 
 

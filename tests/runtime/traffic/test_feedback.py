@@ -1,19 +1,21 @@
 """Outcomes that are told later, to whichever pod: online accuracy by variant."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import grpc
 import grpc.aio
+import psutil
 import pytest
 from mlneuron_runtime.traffic import marks
 
 from tests.runtime.asking import stats
-from tests.runtime.support import Process
+from tests.runtime.support import Process, until_asked
 from tests.runtime.traffic.asking import METHOD, call, in_force, predict
-from tests.runtime.traffic.neurons import ADDS, fleet, member
+from tests.runtime.traffic.neurons import ADDS, Fleet, fleet, member
 
 
 async def feedback(http: aiohttp.ClientSession, process: Process, **told: Any) -> tuple[int, Any]:
@@ -122,16 +124,39 @@ async def test_the_counters_of_several_processes_add_up_and_outlive_one(
                 found.append(told["model_variant"])
             return found
 
-        answers = await asyncio.gather(*(ask(session, 20 * place) for place, session in enumerate(sessions)))
+        names = await everyone(ask, sessions)
+        await scored(http, two, names)
+        psutil.Process(two.front.process.pid).children()[0].kill()
+
+        async def replaced() -> bool:
+            async with http.get(f"{two.front.metrics_url}/metrics") as reply:
+                lines = (await reply.text()).splitlines()
+            return {"mlneuron_worker_restarts_total 1.0", "mlneuron_workers_ready 2.0"} <= set(lines)
+
+        await until_asked(replaced)
+        await scored(http, two, names)
+        await in_force(http, two.front, "half")
+        await scored(http, two, [*names, *await everyone(ask, sessions)])
         for session in sessions:
             await session.close()
-        names = [name for found in answers for name in found]
-        found = (await stats(http, two.front))["traffic"]["variants"]
-        for name, correct in (("primary", 1), ("candidate", 0)):
-            count = names.count(name)
-            assert (found[name]["requests"], found[name]["feedback"]) == (count, count)
-            assert sum(found[name]["latency"]) == count
-            assert found[name]["correct"] == correct * count
+
+
+Ask = Callable[[aiohttp.ClientSession, int], Awaitable[list[str]]]
+
+
+async def everyone(ask: Ask, sessions: Sequence[aiohttp.ClientSession]) -> list[str]:
+    """Who answered, to all of them at the same time."""
+    answers = await asyncio.gather(*(ask(session, 20 * place) for place, session in enumerate(sessions)))
+    return [name for found in answers for name in found]
+
+
+async def scored(http: aiohttp.ClientSession, two: Fleet, names: Sequence[str]) -> None:
+    """Assert that so many answers and outcomes are counted; only the primary's are right."""
+    found = (await stats(http, two.front))["traffic"]["variants"]
+    for name in ("primary", "candidate"):
+        count = names.count(name)
+        assert (found[name]["requests"], found[name]["feedback"], sum(found[name]["latency"])) == (count,) * 3
+        assert found[name]["correct"] == (count if name == "primary" else 0)
 
 
 @pytest.mark.parametrize(
