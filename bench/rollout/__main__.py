@@ -32,13 +32,7 @@ ALARMS: Final = (
 HARMS: Final = (
     ("errors 5 % against 3 %, 1 point allowed", Model(error_rate=0.05), Load(), DEFAULT, Question.ERRORS),
     ("errors 5 % against 3 %, none allowed", Model(error_rate=0.05), Load(), NO_ERRORS, Question.ERRORS),
-    (
-        "errors 50 % against 3 %, at 1 % of the traffic",
-        Model(error_rate=0.5),
-        Load(share=0.01),
-        DEFAULT,
-        Question.ERRORS,
-    ),
+    ("errors 50 % against 3 %, at 1 % of the traffic", Model(error_rate=0.5), SMALL, DEFAULT, Question.ERRORS),
     ("p95 30 % longer, 20 % allowed", Model(median=0.013), Load(), DEFAULT, Question.LATENCY),
     ("p95 twice as long, 20 % allowed", Model(median=0.02), Load(), DEFAULT, Question.LATENCY),
     ("accuracy 87 % against 90 %", Model(accuracy=0.87), EVERY_OUTCOME, ACCURATE, Question.ACCURACY),

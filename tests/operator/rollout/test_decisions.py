@@ -191,6 +191,15 @@ def test_traffic_0_aborts_and_another_value_begins_anew() -> None:
     assert share(world) == 1
 
 
+def test_an_aborted_rollout_may_lose_steps() -> None:
+    world = at_step(2)
+    world.change(most=0.0)
+    world.look()
+    world.change(steps=STEPS[:1])
+    world.look()
+    assert words(world) == "spec.traffic is 0: set another value to begin a new rollout"
+
+
 def test_traffic_0_aborts_a_rollout_that_succeeded() -> None:
     world = World()
     world.until(lambda state: not state.looking)

@@ -83,11 +83,15 @@ class Progress:
     finding: str = ""
     """The harm, with its numbers."""
 
+    def at(self, plan: Plan) -> Step:
+        """Its step; the last one where an ended rollout's plan has become shorter."""
+        return plan.steps[min(self.step, len(plan.steps) - 1)]
+
     def share(self, plan: Plan) -> float:
         """Percent of the subjects to give to the variant."""
         if self.verdict in (Verdict.HARM, Verdict.ABORTED):
             return 0.0
-        share = plan.steps[min(self.step, len(plan.steps) - 1)].traffic
+        share = self.at(plan).traffic
         return share if plan.most is None else min(share, plan.most)
 
     def elapsed(self, now: float) -> float:

@@ -28,7 +28,7 @@ def finding(question: Question, bet: Bet, total: Evidence, guard: Guard) -> str:
 
 def message(progress: Progress, plan: Plan, total: Evidence, now: float) -> str:
     """Where the rollout is, for the condition; the same at each look while nothing happens."""
-    step = plan.steps[progress.step]
+    step = progress.at(plan)
     place = f"step {progress.step + 1} of {len(plan.steps)} at {progress.share(plan):g} %"
     match progress.verdict:
         case Verdict.HARM:
