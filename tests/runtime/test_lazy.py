@@ -88,3 +88,8 @@ def test_fetch_imports_neither_numpy_nor_a_web_server(tmp_path: Path) -> None:
 
 def test_the_command_line_leaves_numpy_for_after_the_thread_limits(tmp_path: Path) -> None:
     assert "numpy" not in imported(tmp_path, PARSE)
+
+
+def test_the_supervisor_imports_nothing_that_serves(tmp_path: Path) -> None:
+    modules = imported(tmp_path, f"{PARSE}\nfrom mlneuron_runtime.workers import supervisor")
+    assert modules.isdisjoint({"numpy", "starlette", "uvicorn", "uvloop", "grpc", "sklearn", "prometheus_client"})
