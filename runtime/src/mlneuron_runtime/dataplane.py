@@ -5,15 +5,13 @@ decode inside `plane.request(…)`, ask it to `infer`, encode the `Answer`, and 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import structlog
+from typing import TYPE_CHECKING
 
 from mlneuron_runtime import tallies
+from mlneuron_runtime.answer import Answer
 from mlneuron_runtime.batcher import Batcher, Failure, Piece
 from mlneuron_runtime.errors import (
     DeadlineExceeded,
@@ -26,17 +24,14 @@ from mlneuron_runtime.errors import (
 )
 from mlneuron_runtime.health import health_score
 from mlneuron_runtime.loading import Served
-from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.settings import Config
 from mlneuron_runtime.tallies import Sum
 from mlneuron_runtime.telemetry import Telemetry
-from mlneuron_runtime.tensors import Array, Inputs, rows_of
+from mlneuron_runtime.tensors import Inputs, rows_of
 
 if TYPE_CHECKING:
     from mlneuron_runtime.traffic.marks import Marks
     from mlneuron_runtime.traffic.traffic import Traffic
-
-log = structlog.get_logger()
 
 PRIMARY = "primary"
 ONE_A_TURN = tallies.PROTOCOL["grpc"]
@@ -46,90 +41,7 @@ ALIASES = (None, "latest", PRIMARY)
 
 NO_MODEL = "no model is loaded yet; send it again when /readyz answers 200"
 
-
 GONE = -1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One row's prediction as JSON values. `confidence` is None where the model gives none."""
-
-    prediction: Any
-    confidence: float | None
-
-
-Outcome = Answered | RequestError
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the model makes of one request's rows, in the order asked; `seconds` includes the queue."""
-
-    served: Served
-    pieces: list[Piece]
-    seconds: float
-
-    @property
-    def version(self) -> str:
-        return self.served.version
-
-    @property
-    def failure(self) -> ModelFailed | None:
-        """Of the first row that the model raised on."""
-        for piece in self.pieces:
-            if isinstance(piece.outcome, Failure):
-                return failed(piece.outcome)
-        return None
-
-    def one(self) -> tuple[Any, float | None]:
-        """The value and confidence of the only row; raises ModelFailed."""
-        piece = self.pieces[0]
-        if isinstance(piece.outcome, Failure):
-            raise failed(piece.outcome)
-        values, confidences = piece.outcome.listed
-        return values[piece.start], confidences[piece.start]
-
-    def listed(self) -> Iterator[tuple[Any, float | None]]:
-        """Value and confidence a row, as JSON values; raises ModelFailed for any row."""
-        for piece in self.pieces:
-            if isinstance(piece.outcome, Failure):
-                raise failed(piece.outcome)
-            values, confidences = piece.outcome.listed
-            places = slice(piece.start, piece.stop)
-            yield from zip(values[places], confidences[places], strict=True)
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """One a row, as JSON values."""
-        for piece in self.pieces:
-            if isinstance(piece.outcome, Failure):
-                yield from [failed(piece.outcome)] * piece.size
-                continue
-            values, confidences = piece.outcome.listed
-            places = slice(piece.start, piece.stop)
-            yield from map(Answered, values[places], confidences[places])
-
-    def tensors(self) -> dict[str, Array]:
-        """Every output by its name, all rows of it; raises ModelFailed for any row."""
-        failure = self.failure
-        if failure is not None:
-            raise failure
-        parts = [outputs_of(piece.outcome, piece.start, piece.stop) for piece in self.pieces]
-        return (
-            parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        )
-
-
-def outputs_of(outcome: Prediction | Failure, start: int, stop: int) -> dict[str, Array]:
-    """The rows of a prediction's outputs, as views."""
-    assert isinstance(outcome, Prediction)  # noqa: S101  # failures were raised
-    return {name: array[start:stop] for name, array in outcome.tensors().items()}
-
-
-def failed(outcome: Failure) -> ModelFailed:
-    """The cause stays in the log."""
-    error = ModelFailed("model", "the model failed on this input; the server's log has the cause")
-    error.__cause__ = outcome.error
-    return error
 
 
 @dataclass(slots=True)

@@ -20,7 +20,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from mlneuron_runtime import log
-from mlneuron_runtime.dataplane import Answer, DataPlane, Request
+from mlneuron_runtime.answer import Answer
+from mlneuron_runtime.dataplane import DataPlane, Request
 from mlneuron_runtime.errors import RequestError
 from mlneuron_runtime.loading import Served
 from mlneuron_runtime.settings import Config, Exporter

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from mlneuron_runtime.dataplane import Answer, DataPlane, Outcome
+from mlneuron_runtime.answer import Answer, Outcome
+from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.errors import InvalidInput, RequestError
 from mlneuron_runtime.signature import Rows
 from mlneuron_runtime.tallies import PROTOCOL
