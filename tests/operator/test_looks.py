@@ -166,3 +166,13 @@ def test_a_variant_that_does_not_serve_waits_and_its_clock_stands() -> None:
     for _ in range(20):
         world.look(requests=0, serving=False)
     assert world.status["summary"] | {"step": "1/2", "verdict": "Waiting"} == world.status["summary"]
+
+
+def test_a_variant_that_comes_back_to_the_table_brings_nothing_that_was_counted_before() -> None:
+    world = World()
+    world.look()
+    before = world.look(requests=50).state.ledger.total
+    gone = world.totals.pop("candidate")
+    world.look()
+    world.totals["candidate"] = gone
+    assert world.look(requests=50).state.ledger.total.variant.asked == before.variant.asked + 50

@@ -64,15 +64,18 @@ def subject_of(spec: ModelVariantSpec) -> str:
 
 
 def readings_of(variant: str, pods: Sequence[Object], samples: Sequence[Sample | None]) -> list[Reading]:
-    """What the ready pods of the front door counted; a pod that has not told, or counts otherwise, is left out."""
+    """What the ready pods of the front door counted; a pod that has not told, or counts otherwise, is left out.
+
+    So is one whose table lacks the variant: it forgets nothing, and tells all that it counted under the name before
+    when the variant comes back, which taken for new would be counted twice.
+    """
     found: list[Reading] = []
     for pod, sample in zip(pods, samples, strict=True):
         counted = sample.counters if sample else {}
-        if sample is None or "primary" not in counted:
+        if sample is None or "primary" not in counted or variant not in counted:
             continue
         try:
-            own = Counts.told(counted[variant]) if variant in counted else Counts()
-            evidence = Evidence(Counts.told(counted["primary"]), own)
+            evidence = Evidence(Counts.told(counted["primary"]), Counts.told(counted[variant]))
         except (KeyError, TypeError, ValueError):
             continue
         found.append(Reading(pod["metadata"]["uid"], sample.started_at, evidence))

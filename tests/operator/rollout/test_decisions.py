@@ -180,6 +180,29 @@ def test_a_rollout_waits_for_the_first_pod_before_its_clock_starts() -> None:
     assert world.now - start == STEPS[0].hold
 
 
+def test_what_came_before_the_first_pod_served_is_not_the_rollouts() -> None:
+    world = World(serving=False)
+    world.look()
+    state = world.look()
+    assert world.look() is state
+    world.told += Evidence(GOOD.counts(900), ERRING.counts(900))
+    world.serving = True
+    assert world.look().ledger.total == Evidence()
+    world.until(lambda state: state.progress.step == 1)
+
+
+def test_failures_of_pods_that_then_serve_no_more_are_evidence() -> None:
+    world = at_step(1)
+    world.variant = ERRING
+    for _ in range(20):
+        world.serving = True
+        world.look()
+        world.told += Evidence(GOOD.counts(90), ERRING.counts(10))
+        world.serving = False
+        state = world.look()
+    assert state.progress.verdict is Verdict.HARM
+
+
 def test_traffic_0_aborts_and_another_value_begins_anew() -> None:
     world = at_step(2)
     world.change(most=0.0)

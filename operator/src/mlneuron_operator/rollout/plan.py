@@ -98,6 +98,11 @@ class Progress:
         """Seconds that the step was held for."""
         return self.held + (0.0 if self.since is None else max(0.0, now - self.since))
 
+    @property
+    def unserved(self) -> bool:
+        """Whether no pod of the variant has served yet; the pods of its last model may still be answering."""
+        return self.verdict is Verdict.WAITING and self.step == 0 and self.held == 0
+
     def missing(self, plan: Plan, total: Evidence) -> tuple[int, int]:
         """Requests (the primary's, the variant's) that the step lacks; a primary without any share lacks none."""
         fewest = plan.guard.min_requests

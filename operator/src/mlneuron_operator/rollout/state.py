@@ -65,7 +65,7 @@ def look(plan: Plan, subject: str, before: State | None, moment: Moment) -> Stat
     ``before`` is None at the first look. What was counted since the last look is taken in once: a look whose state is
     lost is made good by the next one, which finds the same in one larger block.
     """
-    if before is not None and before.subject == subject and is_final(before.progress, plan):
+    if before is not None and before.subject == subject and _stays(before.progress, plan, moment):
         return before
     state = _carried_on(plan, subject, before, moment)
     if plan.most == 0:
@@ -82,13 +82,20 @@ def look(plan: Plan, subject: str, before: State | None, moment: Moment) -> Stat
     return State(subject, progress, ledger.closed if progress.verdict in ENDED else ledger, watch)
 
 
+def _stays(before: Progress, plan: Plan, moment: Moment) -> bool:
+    """Whether there is nothing to see: the rollout has ended, or its first pod is still to come."""
+    waits = before.unserved and not moment.serving and before.plan == plan.digest and not plan.paused
+    return waits or is_final(before, plan)
+
+
 def _carried_on(plan: Plan, subject: str, before: State | None, moment: Moment) -> State:
-    """The state to go on from: a new one for another model or after an end, else the last one in the plan as it is."""
+    """The state to go on from: a new one for another model, after an end and when the first pod serves; else the last
+    one, fitted to the plan."""
     fresh = State(subject, begun(plan), Ledger(moment.now))
     if before is None or before.subject != subject:
         return fresh
     last = before.progress
-    if last.verdict in (Verdict.HARM, Verdict.ABORTED):
+    if last.unserved or last.verdict in (Verdict.HARM, Verdict.ABORTED):
         return fresh
     if last.verdict is Verdict.SUCCEEDED:
         return replace(
