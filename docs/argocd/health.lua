@@ -1,4 +1,4 @@
--- Health of an MLNeuron in Argo CD, by the order in which kstatus reads a status. Lua 5.1, base library only.
+-- Health of an MLNeuron or a ModelVariant in Argo CD, by the order in which kstatus reads a status. Lua 5.1, base library only.
 local status = obj.status or {}
 local conditions = {}
 for _, condition in ipairs(status.conditions or {}) do
@@ -19,6 +19,9 @@ if ready == nil or status.observedGeneration ~= obj.metadata.generation then
 end
 if holds("Stalled") then
   return health("Degraded", "Stalled")
+end
+if holds("Reconciling") and conditions.Reconciling.reason == "Paused" then
+  return health("Suspended", "Reconciling")
 end
 if holds("Reconciling") then
   return health("Progressing", "Reconciling")

@@ -143,5 +143,5 @@ def lab(kube: Kube, cluster: Cluster) -> Iterator[Lab]:
 
 def remove(kube: Kube) -> None:
     """End the namespace, its neurons first, so that the core is told goodbye."""
-    kube.run("delete", "mlneurons", "--all", "-n", SPACE)
+    kube.run("delete", "modelvariants,mlneurons", "--all", "-n", SPACE)
     kube.run("delete", "namespace", SPACE, "--ignore-not-found", "--timeout=100s")

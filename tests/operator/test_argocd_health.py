@@ -6,10 +6,19 @@ from typing import Any
 import pytest
 import yaml
 from lupa import lua51  # Argo CD's interpreter speaks Lua 5.1
-from mlneuron_operator.api.status import Reason
+from mlneuron_operator.api.status import ConditionType, Reason
+from mlneuron_operator.api.variant import ModelVariant, VariantWorkload
+from mlneuron_operator.api.variant_status import VariantReason
+from mlneuron_operator.conditions import Draft
 from mlneuron_operator.federation.state import FederationReason, FederationState
+from mlneuron_operator.kinds import DEPLOYMENT
+from mlneuron_operator.observation import Observation
 from mlneuron_operator.outcome import Stalled
+from mlneuron_operator.rollout.plan import Verdict
 from mlneuron_operator.status import Told, derive, invalid
+from mlneuron_operator.traffic import Split
+from mlneuron_operator.variant_status import Heard, Rolled, waiting
+from mlneuron_operator.variant_status import derive as derive_variant
 from mlneuron_operator.verdict import Situation
 
 from .facts import OLD, deployment, neuron, observed, pod, settled
@@ -24,6 +33,12 @@ CRASHED: dict[str, Any] = {
     "state": {"waiting": {"reason": "CrashLoopBackOff"}},
     "lastState": {"terminated": {"exitCode": 78, "message": '{"reason": "ModelNotFound", "message": "no file"}'}},
 }
+CANDIDATE = ModelVariant.parse(
+    {
+        "metadata": {"name": "candidate", "namespace": "ml", "uid": "v", "generation": GENERATION},
+        "spec": {"neuron": "churn", "model": {"uri": "https://models.example.com/m2.joblib"}, "traffic": 10},
+    }
+)
 SERVES = Situation(neuron(), observed(settled(), pod(ready=True)))
 FAILS = Situation(neuron(), observed(deployment(updatedReplicas=1, replicas=1), pod(**CRASHED)))
 
@@ -105,7 +120,33 @@ def test_a_dead_core_leaves_a_neuron_healthy() -> None:
     assert health(derive(SERVES, Told(federated=True, federation=down), {}, NOW))[0] == "Healthy"
 
 
+def rollout(verdict: Verdict, kind: ConditionType, reason: VariantReason) -> dict[str, Any]:
+    """The status of a variant that serves, in mid-rollout."""
+    drafts = [Draft(kind, "True", reason, "as it is")]
+    workload = VariantWorkload.of(CANDIDATE, neuron())
+    serves = Observation({(DEPLOYMENT, workload.name): settled()}, [pod(ready=True)])
+    split = Split(None, {"primary": 9000, "candidate": 1000}, {"candidate": 1000})
+    heard = Heard(split, (), Rolled(drafts, {}, "1/3", str(verdict)))
+    return derive_variant(CANDIDATE, Situation(workload, serves), heard, {}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        (rollout(Verdict.HOLDING, ConditionType.RECONCILING, VariantReason.STEPPING), "Progressing"),
+        (rollout(Verdict.PAUSED, ConditionType.RECONCILING, VariantReason.PAUSED), "Suspended"),
+        (rollout(Verdict.HARM, ConditionType.STALLED, VariantReason.ROLLED_BACK), "Degraded"),
+        (waiting(GENERATION, ("ml", "churn"), {}, NOW), "Progressing"),
+    ],
+    ids=["a rollout goes on", "it is paused", "it did harm", "there is no neuron"],
+)
+def test_the_health_of_a_variant(status: dict[str, Any], found: str) -> None:
+    assert health(status)[0] == found
+
+
 def test_the_page_shows_the_script_that_is_tested() -> None:
     page = (DOCS / "argocd.md").read_text()
     shown = yaml.safe_load(page.partition("```yaml\n")[2].partition("```")[0])
-    assert shown["data"] == {"resource.customizations.health.ml.findawise.io_MLNeuron": SCRIPT}
+    assert shown["data"] == {
+        f"resource.customizations.health.ml.findawise.io_{kind}": SCRIPT for kind in ("MLNeuron", "ModelVariant")
+    }
