@@ -185,6 +185,7 @@ def test_what_came_before_the_first_pod_served_is_not_the_rollouts() -> None:
     world.look()
     state = world.look()
     assert world.look() is state
+    assert share(world) == 0
     world.told += Evidence(GOOD.counts(900), ERRING.counts(900))
     world.serving = True
     assert world.look().ledger.total == Evidence()

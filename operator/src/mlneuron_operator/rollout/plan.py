@@ -88,9 +88,13 @@ class Progress:
         return plan.steps[min(self.step, len(plan.steps) - 1)]
 
     def share(self, plan: Plan) -> float:
-        """Percent of the subjects to give to the variant."""
-        if self.verdict in (Verdict.HARM, Verdict.ABORTED):
+        """Percent of the subjects to give to the variant; its step's, but for a variant that is to have none."""
+        if self.unserved or self.verdict in (Verdict.HARM, Verdict.ABORTED):
             return 0.0
+        return self.of_step(plan)
+
+    def of_step(self, plan: Plan) -> float:
+        """Percent of the subjects at its step."""
         share = self.at(plan).traffic
         return share if plan.most is None else min(share, plan.most)
 
@@ -106,7 +110,7 @@ class Progress:
     def missing(self, plan: Plan, total: Evidence) -> tuple[int, int]:
         """Requests (the primary's, the variant's) that the step lacks; a primary without any share lacks none."""
         fewest = plan.guard.min_requests
-        primary = fewest - (total.primary.asked - self.primary) if self.share(plan) < 100 else 0
+        primary = fewest - (total.primary.asked - self.primary) if self.of_step(plan) < 100 else 0
         return max(0, primary), max(0, fewest - (total.variant.asked - self.variant))
 
     def document(self) -> dict[str, Any]:

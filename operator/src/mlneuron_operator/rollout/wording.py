@@ -29,14 +29,14 @@ def finding(question: Question, bet: Bet, total: Evidence, guard: Guard) -> str:
 def message(progress: Progress, plan: Plan, total: Evidence, now: float) -> str:
     """Where the rollout is, for the condition; the same at each look while nothing happens."""
     step = progress.at(plan)
-    place = f"step {progress.step + 1} of {len(plan.steps)} at {progress.share(plan):g} %"
+    place = f"step {progress.step + 1} of {len(plan.steps)} at {progress.of_step(plan):g} %"
     match progress.verdict:
         case Verdict.HARM:
             return progress.finding
         case Verdict.ABORTED:
             return "spec.traffic is 0: set another value to begin a new rollout"
         case Verdict.SUCCEEDED:
-            return f"all {len(plan.steps)} steps done, stays at {progress.share(plan):g} %"
+            return f"all {len(plan.steps)} steps done, stays at {progress.of_step(plan):g} %"
         case Verdict.PAUSED:
             return (
                 f"{place}: paused after {_time(progress.held)} of {_time(step.hold)}, set spec.rollout.paused to false"
