@@ -52,7 +52,7 @@ def prepare(kubeconfig: Path) -> Kube:
     """A control plane with the CRDs and the operator's namespace."""
     kube = Kube(tools.ensure("kubernetes") / "kubectl", kubeconfig)
     kube.run("apply", "--server-side", "-f", str(ROOT / "crds"))
-    kube.run("wait", "--for=condition=Established", "crd/mlneurons.ml.findawise.io", "--timeout=30s")
+    kube.run("wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
     kube.run("create", "namespace", "mlneuron-system")
     return kube
 

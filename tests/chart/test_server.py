@@ -79,7 +79,12 @@ def installed(server: Kube) -> Kube:
         ("patch", "deployments.apps", NAMESPACE, "no"),
         ("delete", "secrets", NAMESPACE, "no"),
         ("patch", "mlneurons.ml.findawise.io", "ml", "no"),
+        ("patch", "modelvariants.ml.findawise.io/status", "ml", "yes"),
+        ("patch", "modelvariants.ml.findawise.io", "ml", "no"),
+        ("patch", "pods", "ml", "yes"),
+        ("patch", "pods", "default", "no"),
         ("create", "pods", "ml", "no"),
+        ("delete", "pods", "ml", "no"),
         ("list", "mlneurons.ml.findawise.io", "default", "no"),
     ],
 )

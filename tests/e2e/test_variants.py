@@ -37,7 +37,7 @@ class Crowd(Load):
         content = response.read()
         self.answers[str(response.status)] += 1
         if response.status == 200:
-            self.answered_by[user].append(json.loads(content)["model_variant"])
+            self.answered_by[user].append(json.loads(content).get("model_variant", "primary"))
         return not response.will_close
 
     def shares(self) -> dict[str, int]:

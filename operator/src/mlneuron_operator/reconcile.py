@@ -1,7 +1,8 @@
 """Reconciling one neuron with its variants, level-triggered: gather, decide, apply, write status."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
@@ -24,6 +25,7 @@ from .observation import Observation, wanted_replicas
 from .outcome import Stalled
 from .rolling import LOOK_SECONDS
 from .settings import Settings
+from .settling import Settling
 from .spread import applied, spreading
 from .status import Told, derive, invalid, rfc3339
 from .telemetry import Telemetry
@@ -67,6 +69,7 @@ class Reconciler:
         self._clock = clock
         self._aligner = Aligner(cluster, store)
         self._looks = Looks()
+        self._settling = Settling()
         self._writer = StatusWriter(cluster, store, settings.identity)
 
     async def reconcile(self, key: Key) -> str:
@@ -82,38 +85,59 @@ class Reconciler:
             neuron = MLNeuron.parse(obj)
         except (ValidationError, ValueError) as error:
             self._board.skip(key)
-            await self._writer.write(
-                NEURON, obj, invalid(obj["metadata"]["generation"], explain(error), obj["status"], self._now())
-            )
+            await self._refuse(NEURON, obj, error)
             return "invalid"
         return await self._reconcile(neuron, obj)
 
     async def _reconcile(self, neuron: MLNeuron, obj: Object) -> str:
+        """The variants' objects first, so that the front door is told of no Service that is not there."""
         observations = Observation.by_variant(self._store.owned(neuron.key, WATCHED_KINDS))
         found, wrong = contenders(self._variants(neuron.key), neuron, observations)
         for each, error in wrong:
-            meta = each["metadata"]
-            await self._writer.write(
-                VARIANT, each, invalid(meta["generation"], explain(error), each["status"], self._now())
-            )
+            await self._refuse(VARIANT, each, error)
         primary = observations[PRIMARY]
-        rollings = self._look(neuron, primary, found)
-        competing = [one.competes(_share(one, rollings.get(one.variant.name))) for one in found]
-        now = split(neuron, competing, bool(primary.ready_pods), standing_table(neuron, primary))
+        made = [await self._make(one) for one in found]
+        found = [replace(one, observation=where.observation) for one, (where, _) in zip(found, made, strict=True)]
+        table = standing_table(neuron, primary)
+        serving = {one.variant.name for one in found if self._settling.settled(one, table, time.monotonic())}
+        rollings = self._look(neuron, primary, found, serving)
+        competing = [
+            one.competes(_share(one, rollings.get(one.variant.name)), ready=one.variant.name in serving)
+            for one in found
+        ]
+        now = split(neuron, competing, bool(primary.ready_pods), table)
         situation = await self._align(neuron, primary, front=now.front, table=now.table)
         await self._announce(now, situation.observation)
         spread = await self._report(neuron, situation, now, obj)
+        for one, (where, _) in zip(found, made, strict=True):
+            await self._tell(one, where, now, rollings.get(one.variant.name))
+        settling = any(one.ready and one.variant.name not in serving for one in found)
+        self._keep_pace(neuron.key, spread or settling, rollings)
+        failed = next((error for _, error in made if error is not None), None)
+        if failed is not None:
+            raise failed
+        return "stalled" if any((situation.fault, *(where.fault for where, _ in made))) else "ok"
+
+    def _keep_pace(self, key: Key, hurry: bool, rollings: Mapping[str, Rolling]) -> None:
+        """Come back soon where something is under way."""
         looking = any(rolling.state.looking for rolling in rollings.values())
-        self._telemetry.pace(neuron.key, SPREADING_SECONDS if spread else LOOK_SECONDS if looking else None)
-        faults = [situation.fault, *[await self._variant(one, now, rollings.get(one.variant.name)) for one in found]]
-        return "stalled" if any(faults) else "ok"
+        self._telemetry.pace(key, SPREADING_SECONDS if hurry else LOOK_SECONDS if looking else None)
+
+    async def _make(self, one: Contender) -> tuple[Situation, ApiError | None]:
+        """Make a variant's objects; what goes wrong with one is no other's trouble."""
+        try:
+            return await self._align(one.workload, one.observation), None
+        except ApiError as error:
+            return Situation(one.workload, one.observation), error
 
     async def _refuse(self, kind: Kind, obj: Object, error: ValueError) -> None:
         """Say of an object that it can't be understood."""
         status = invalid(obj["metadata"]["generation"], explain(error), obj["status"], self._now())
         await self._writer.write(kind, obj, status)
 
-    def _look(self, neuron: MLNeuron, primary: Observation, found: Sequence[Contender]) -> dict[str, Rolling]:
+    def _look(
+        self, neuron: MLNeuron, primary: Observation, found: Sequence[Contender], serving: Collection[str]
+    ) -> dict[str, Rolling]:
         """The rollouts as they are after a look at what the pods counted, by their variants' names."""
         rolled_out = {one.variant.uid for one in found if one.variant.spec.rollout is not None}
         self._looks.retain(neuron.key, rolled_out)
@@ -122,7 +146,7 @@ class Reconciler:
             one.variant.name: self._looks.look(
                 one.variant,
                 one.obj["status"],
-                serving=one.ready and serves,
+                serving=one.variant.name in serving and serves,
                 primary=primary,
                 samples=samples,
                 now=self._clock(),
@@ -131,15 +155,13 @@ class Reconciler:
         }
         return {name: rolling for name, rolling in rollings.items() if rolling is not None}
 
-    async def _variant(self, one: Contender, now: Split, rolling: Rolling | None) -> Stalled | None:
-        """Make a variant as it should be, and write its status."""
-        situation = await self._align(one.workload, one.observation)
+    async def _tell(self, one: Contender, situation: Situation, now: Split, rolling: Rolling | None) -> None:
+        """Write a variant's status."""
         current, ready = situation.current_pods, situation.observation.ready_pods
         samples = self._telemetry.samples(one.variant.neuron_key, current, ready)
         heard = Heard(now, samples, rolling.rolled if rolling else None)
         status = variant_status.derive(one.variant, situation, heard, one.obj["status"], self._now())
         await self._writer.write(VARIANT, one.obj, status)
-        return situation.fault
 
     async def _orphan(self, key: Key) -> None:
         """A variant without its neuron has nothing to serve for: it waits, without pods."""

@@ -30,6 +30,9 @@ class Competitor:
     ready: bool
     created: str
     version: str | None = None
+    address: str | None = None
+    """Cluster IP of its Service. By its name a variant made anew would be looked for where the last one was, for as
+    long as that is cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,8 @@ def _variants(table: Object | None) -> list[Object]:
 def _entry(neuron: MLNeuron, one: Competitor, share: int, held: Slots | None) -> Object:
     """A variant in the table. Beside what the runtime reads, ``wanted`` is its share when ready, in hundredths of a
     percent, and ``held`` the slots that it will have then."""
-    host = f"{variant_name(neuron.name, one.name)}.{neuron.namespace}.svc"
+    host = one.address or f"{variant_name(neuron.name, one.name)}.{neuron.namespace}.svc"
+    host = f"[{host}]" if ":" in host else host
     entry: Object = {
         "name": one.name,
         "mode": "Split" if one.splits else "Shadow",

@@ -130,8 +130,8 @@ def _traffic(variant: ModelVariant, split: Split, ready: int) -> Draft:
     if not granted:
         return Draft(ConditionType.TRAFFIC_APPLIED, "True", VariantReason.NO_SHARE, "its share is 0")
     wanted = f"{percent(granted):g} %"
-    if not ready:
-        away = f"its share of {wanted} is the primary's while no pod of it is ready"
+    if not ready or (variant.splits and variant.name not in split.shares):
+        away = f"its share of {wanted} is the primary's until a pod of it has been ready for a few seconds"
         return Draft(ConditionType.TRAFFIC_APPLIED, "False", VariantReason.NOT_READY, away)
     if not variant.splits:
         mirrored = f"it is sent {wanted} of the primary's requests, and answers nobody"

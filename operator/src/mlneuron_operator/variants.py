@@ -11,7 +11,7 @@ from .api.names import traffic_name
 from .api.neuron import MLNeuron
 from .api.variant import ModelVariant, VariantWorkload
 from .desired.config import TRAFFIC_KEY
-from .kinds import CONFIG_MAP
+from .kinds import CONFIG_MAP, SERVICE
 from .observation import Observation
 from .traffic import Competitor, hundredths
 
@@ -39,11 +39,17 @@ class Contender:
         """Whether a pod of it serves."""
         return bool(self.observation.ready_pods)
 
-    def competes(self, share: int) -> Competitor:
+    def competes(self, share: int, *, ready: bool) -> Competitor:
         """It, as the split sees it, with a share in hundredths of a percent."""
         version = self.obj["status"].get("model", {}).get("version") or self.variant.spec.model.version
         one = self.variant
-        return Competitor(one.name, one.splits, share, self.ready, one.created, version)
+        return Competitor(one.name, one.splits, share, ready, one.created, version, self._address)
+
+    @property
+    def _address(self) -> str | None:
+        service = self.observation.children.get((SERVICE, self.workload.name))
+        address = (service or {}).get("spec", {}).get("clusterIP")
+        return address if address and address != "None" else None
 
 
 def plain_share(variant: ModelVariant) -> int:

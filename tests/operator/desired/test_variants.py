@@ -34,7 +34,7 @@ def load(name: str) -> tuple[MLNeuron, Contender]:
 def build(name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The neuron's objects and the variant's, while pods of both serve."""
     neuron, one = load(name)
-    found = split(neuron, [one.competes(plain_share(one.variant))], True, None)
+    found = split(neuron, [one.competes(plain_share(one.variant), ready=True)], True, None)
     own = desired_state(neuron, IMAGES, neuron.spec.replicas, front=found.front, table=found.table)
     return own, desired_state(one.workload, IMAGES, one.variant.spec.replicas)
 
