@@ -120,6 +120,16 @@ async def test_a_long_body_does_not_count_as_head() -> None:
         assert status(await made.say(head + body)) == 200
 
 
+async def test_an_offer_to_speak_http_2_is_declined_by_answering() -> None:
+    offer = b"connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nhttp2-settings: AAMAAABkAAQ\r\n"
+    async with door() as made:
+        reader, writer = await made.open()
+        for _ in range(2):
+            writer.write(HEAD + offer + b"\r\n" + BODY)
+            await answered(reader)
+        writer.close()
+
+
 async def test_what_is_no_http_is_told_so() -> None:
     async with door() as made:
         answer = await made.say(b"hello, who is there?\r\n\r\n")

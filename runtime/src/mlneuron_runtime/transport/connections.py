@@ -8,6 +8,7 @@ request would do. A body that is whole before its request is looked at is put in
 
 import contextlib
 import http
+import re
 from asyncio import Transport
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,6 +51,19 @@ class Bounds:
     connections: int
     seconds: float
     refused: Callable[[RequestError], None]
+
+
+OFFER = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n|$)", re.IGNORECASE)
+
+
+def without_offer(data: bytes) -> bytes:
+    """A head without its offer to speak HTTP/2 from here on, as Java's client makes it with every first request: the
+    parser would read no body behind it.
+    """
+    if b"h2c" not in data:
+        return data
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return OFFER.sub(b"", head) + end + rest
 
 
 class Phase(Enum):
@@ -119,6 +133,7 @@ class Connection(HttpToolsProtocol):
             self.head = 0
         if self.phase is Phase.HEAD:
             self.head += len(data)
+            data = without_offer(data)
         super().data_received(data)
         if self.phase is Phase.HEAD and self.head > self.bounds.head_bytes and not self.refused:
             self.refuse(self.too_large())
