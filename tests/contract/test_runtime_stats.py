@@ -17,6 +17,7 @@ from mlneuron_operator.api.neuron import MLNeuron
 from mlneuron_operator.desired.config import config_map
 from mlneuron_operator.desired.source import PREPARED_FOLDER
 from mlneuron_operator.health import Sample, health_of
+from mlneuron_operator.rollout.evidence import BOUNDS, Counts
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
@@ -86,6 +87,15 @@ def test_a_pods_statistics_are_what_the_operator_reads(stats_url: str) -> None:
     health = health_of([sample])
     assert health is not None
     assert health.status == "healthy"
+
+
+def test_what_a_pod_counts_for_each_model_is_what_a_rollout_reads(stats_url: str) -> None:
+    with urllib.request.urlopen(stats_url, timeout=5) as answer:
+        told = json.load(answer)
+    sample = Sample.parse(told)
+    assert (sample.traffic_revision, sample.traffic_problem) == (None, None)
+    assert told["traffic"]["bounds"] == pytest.approx(BOUNDS, abs=1e-8)
+    assert Counts.told(sample.counters["primary"]) == Counts()
 
 
 @pytest.mark.parametrize("path", sorted({probe["httpGet"]["path"] for probe in PROBES}))

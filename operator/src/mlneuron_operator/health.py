@@ -39,8 +39,6 @@ class Sample:
     """Why the newest table was refused."""
     counters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """What was counted for each variant, the primary among them, since the pod's start; as the runtime tells it."""
-    bounds: tuple[float, ...] = ()
-    """Upper ends of the buckets of the counted latencies, in seconds."""
 
     @classmethod
     def parse(cls, stats: dict[str, Any]) -> "Sample":
@@ -65,7 +63,6 @@ class Sample:
             traffic_revision=_text(traffic.get("revision")) if traffic.get("agreed", True) else None,
             traffic_problem=_text(traffic.get("problem")),
             counters=dict(traffic.get("variants", {})),
-            bounds=tuple(float(bound) for bound in traffic.get("bounds", ())),
         )
 
     def told(self) -> tuple[object, ...]:

@@ -27,6 +27,7 @@ def desired_state(
 ) -> list[Object]:
     """Everything that is to exist for a neuron or a variant, in the order in which it is to be made.
 
+    The table comes early: a child that the cluster refuses must not keep a variant that does harm in the traffic.
     ``front`` is the variant whose pods answer at the neuron's Service instead of its own, ``table`` its traffic table.
     ``replicas`` is the Deployment's count, or None where an autoscaler owns it (see ``observation``).
     Every object carries a digest of itself (``meta.seal``), by which a later pass knows that it was applied as is.
@@ -35,11 +36,11 @@ def desired_state(
     objects = [
         service_account(workload) if workload.spec.pod_template.service_account_name is None else None,
         config,
+        traffic_map(workload, table) if table is not None else None,
         service(workload, front),
         deployment(workload, images, config["metadata"]["name"], replicas),
         pod_disruption_budget(workload),
         horizontal_pod_autoscaler(workload),
         ingress(workload),
-        traffic_map(workload, table) if table is not None else None,
     ]
     return [seal(obj) for obj in objects if obj is not None]
