@@ -100,7 +100,8 @@ class Reconciler:
         found = [replace(one, observation=where.observation) for one, (where, _) in zip(found, made, strict=True)]
         table = standing_table(neuron, primary)
         serving = {one.variant.name for one in found if self._settling.settled(one, table, time.monotonic())}
-        rollings = self._look(neuron, primary, found, serving)
+        judged = {one.variant.name for one, (where, _) in zip(found, made, strict=True) if where.newest_alone_serves}
+        rollings = self._look(neuron, primary, found, serving & judged)
         competing = [
             one.competes(_share(one, rollings.get(one.variant.name)), ready=one.variant.name in serving)
             for one in found
@@ -138,7 +139,9 @@ class Reconciler:
     def _look(
         self, neuron: MLNeuron, primary: Observation, found: Sequence[Contender], serving: Collection[str]
     ) -> dict[str, Rolling]:
-        """The rollouts as they are after a look at what the pods counted, by their variants' names."""
+        """The rollouts as they are after a look at what the pods counted, by their variants' names. ``serving`` are the
+        variants that pods of their newest revision alone answer for: the last model's must not be judged as the new one.
+        """
         rolled_out = {one.variant.uid for one in found if one.variant.spec.rollout is not None}
         self._looks.retain(neuron.key, rolled_out)
         samples, serves = self._telemetry.heard(neuron.key, primary.ready_pods), bool(primary.ready_pods)

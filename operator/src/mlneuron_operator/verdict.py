@@ -47,6 +47,13 @@ class Situation:
         revision = live["spec"]["template"]["metadata"].get("annotations", {}).get(ANNOTATION_REVISION)
         return [pod for pod in self.observation.pods if pod["revision"] == revision]
 
+    @property
+    def newest_alone_serves(self) -> bool:
+        """Whether some pod serves, and none of an older revision, which may answer by another model."""
+        current = {pod["metadata"]["uid"] for pod in self.current_pods}
+        ready = {pod["metadata"]["uid"] for pod in self.observation.ready_pods}
+        return bool(ready) and ready <= current
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
