@@ -140,7 +140,7 @@ class Reconciler:
         self, neuron: MLNeuron, primary: Observation, found: Sequence[Contender], serving: Collection[str]
     ) -> dict[str, Rolling]:
         """The rollouts as they are after a look at what the pods counted, by their variants' names. ``serving`` are the
-        variants that pods of their newest revision alone answer for: the last model's must not be judged as the new one.
+        variants for which pods of their newest revision alone answer: the last model must not be judged as the new one.
         """
         rolled_out = {one.variant.uid for one in found if one.variant.spec.rollout is not None}
         self._looks.retain(neuron.key, rolled_out)
