@@ -50,6 +50,7 @@ ADMITTED: Final[dict[str, Spec]] = {
     "callers with a token": serving(auth={"secretName": "callers", "key": "api.tokens"}),
     "a share of the requests, logged": logged(sample="0.125%", mode="Response", redact=["user id"]),
     "every request logged": logged(url="https://collector.example.com:8443/events?to=audit", sample="100%"),
+    "subjects of their own": fine(traffic={"subjectHeader": "X-Account-Id", "subjectField": "account id"}),
     "a route": route(
         host="*.example.com", path="/a", ingressClassName="nginx", tlsSecretName="t", annotations={"a.b/c": "d e"}
     ),

@@ -215,6 +215,12 @@ REFUSED: Final[dict[str, Refused]] = {
     "a body that fills the pod": Refused(
         "spec.serving.maxBodyBytes", "from 1 to 1Gi", fine(serving={"maxBodyBytes": "2Gi"})
     ),
+    "subjects of a header with a blank": Refused(
+        "spec.traffic.subjectHeader", PATTERN, fine(traffic={"subjectHeader": "X User"})
+    ),
+    "subjects of a field without a name": Refused(
+        "spec.traffic.subjectField", "at least 1 chars long", fine(traffic={"subjectField": ""})
+    ),
     "a route without a host": Refused("spec.route.host", "Required", fine(route={"path": "/"})),
     "a route to a URL": Refused("spec.route.host", PATTERN, route(host="https://churn.example.com")),
     "a route to an address": Refused("spec.route.host", "write a host name", route(host="10.0.0.1")),

@@ -132,6 +132,7 @@ def test_what_is_left_out_is_filled_in(kube: Kube) -> None:
         "replicas": 1,
         "batching": {"maxSize": 32, "maxDelay": "0ms", "maxQueue": 1024},
         "serving": {"workers": "auto", "grpc": True, "timeout": "10s", "maxBodyBytes": "4Mi"},
+        "traffic": {"subjectHeader": "X-User-Id", "subjectField": "user_id"},
         "federation": {"enabled": True},
     }
     assert parsed("bare", stored) == parsed("bare", {"model": {"uri": uri}}), "the operator's defaults are others"
