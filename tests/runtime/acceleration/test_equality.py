@@ -11,6 +11,9 @@ from mlneuron_runtime.acceleration.conversion import candidates
 from mlneuron_runtime.acceleration.preparing import answered, contender, engine_of, prepared
 from mlneuron_runtime.models.accelerated import AcceleratedModel
 from mlneuron_runtime.models.base import Model
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OrdinalEncoder
 
 from tests.runtime.acceleration.estimators import ACCELERATED, BOOSTERS, COARSE, REFUSED, ROWS, model, with_gaps
 
@@ -91,3 +94,11 @@ def test_rows_in_parts_are_answered_as_rows_at_once() -> None:
     parts = contender(original, candidate, msgspec.structs.replace(engine, split=7)).predict((ROWS,))
     np.testing.assert_array_equal(parts.values, whole.values)
     np.testing.assert_array_equal(parts.others["probabilities"], whole.others["probabilities"])
+
+
+def test_a_model_that_refuses_unknown_categories_keeps_refusing_them() -> None:
+    rows = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0]] * 10)
+    fitted = make_pipeline(OrdinalEncoder(), LogisticRegression()).fit(rows, [0, 1, 1] * 10)
+    reason = prepared(model(fitted)).reason
+    assert "refuses rows that an engine answers: ValueError: Found unknown categories" in reason
+    assert len(reason) < 500

@@ -1,6 +1,5 @@
 """Make, compare and measure an engine for a model. Runs in a process of its own, where the original's library is."""
 
-import contextlib
 import hashlib
 import warnings
 from dataclasses import dataclass, field
@@ -102,13 +101,23 @@ def measured(
     return Found(reason, engine, candidate.content, seconds)
 
 
+ORDINARY = 1e15
+"""Up to here a number may be expected in a row. Beyond, and at NaN, originals may refuse what an engine answers."""
+
+
 def answered(model: Model) -> list[Asked]:
-    """The probes that the original answers: a block with a row outside its domain is left out."""
+    """The probes that the original answers. One of ordinary numbers that it raises on (an unknown category) is one that
+    an engine would answer all the same, so there is none for such a model.
+    """
     blocks = probes(model, lambda rows: model.predict((rows,)).values)
     asked = []
     for rows in blocks:
-        with contextlib.suppress(Exception):
+        try:
             asked.append((rows, model.predict((rows,))))
+        except Exception as error:
+            if np.abs(rows).max() <= ORDINARY:
+                told = first_line(error)[:LONGEST_CAUSE]
+                raise NotConvertible(f"the model refuses rows that an engine answers: {told}") from error
     if not asked:
         raise NotConvertible("the model answers no probe")
     return asked
