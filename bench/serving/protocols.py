@@ -45,7 +45,8 @@ def _tensor(rows: Rows) -> dict[str, Any]:
 
 def _binary_head(rows: Rows) -> bytes:
     tensor = {key: value for key, value in _tensor(rows).items() if key != "data"}
-    return _json({"inputs": [{**tensor, "parameters": {"binary_data_size": rows.nbytes}}]})
+    sent = {**tensor, "parameters": {"binary_data_size": rows.nbytes}}
+    return _json({"inputs": [sent], "parameters": {"binary_data_output": True}})
 
 
 def _binary_headers(rows: Rows) -> dict[str, str]:
@@ -67,6 +68,15 @@ def _first_output(answer: bytes) -> list[float]:
     return [float(value) for value in json.loads(answer)["outputs"][0]["data"]]
 
 
+def _first_bytes(answer: bytes) -> list[float]:
+    """Of an answer whose outputs follow its JSON as bytes, the first of them eight bytes each."""
+    head, end = json.JSONDecoder().raw_decode(answer.decode("latin-1"))
+    output = head["outputs"][0]
+    dtype = {"INT64": np.int64, "FP64": np.float64}[output["datatype"]]
+    values = np.frombuffer(answer, dtype, output["parameters"]["binary_data_size"] // 8, end)
+    return [float(value) for value in values]
+
+
 PROTOCOLS = {
     "guide": Protocol("/predict", lambda rows: _json({"features": _one(rows)}), _field("prediction")),
     "guide batch": Protocol("/batch_predict", lambda rows: _json({"batch_features": rows.tolist()}), _guide_batch),
@@ -79,7 +89,7 @@ PROTOCOLS = {
     "v2 binary": Protocol(
         "/v2/models/{model}/infer",
         lambda rows: _binary_head(rows) + rows.tobytes(),
-        _first_output,
+        _first_bytes,
         _binary_headers,
     ),
     "rows": Protocol(

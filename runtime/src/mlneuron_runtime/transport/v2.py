@@ -22,7 +22,7 @@ V2 = PROTOCOL["v2"]
 HEADER_LENGTH = b"inference-header-content-length"
 
 LARGE_ANSWER = 4096
-"""Values above which encoding them leaves the event loop."""
+"""Values above which encoding them as text leaves the event loop."""
 
 
 class Infer:
@@ -45,7 +45,8 @@ class Infer:
             told = await infer(request, served, wanted)
             if plane.marks is not None:
                 note(plane.marks, told)
-            large = sum([values.size for values in told.outputs.values()]) > LARGE_ANSWER
+            values = 0 if wanted.binary else sum([values.size for values in told.outputs.values()])
+            large = values > LARGE_ANSWER
             parts, headers = await asyncio.to_thread(encoded, told, wanted) if large else encoded(told, wanted)
         await send_answer(send, parts, headers)
 
