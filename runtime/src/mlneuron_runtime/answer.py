@@ -52,14 +52,17 @@ class Answer:
         values, confidences = piece.outcome.listed
         return values[piece.start], confidences[piece.start]
 
-    def listed(self) -> Iterator[tuple[Any, float | None]]:
-        """Value and confidence a row, as JSON values; raises ModelFailed for any row."""
+    def columns(self) -> tuple[list[Any], list[float | None]]:
+        """Values and confidences of all rows, as JSON values; raises ModelFailed for any row."""
+        values: list[Any] = []
+        confidences: list[float | None] = []
         for piece in self.pieces:
             if isinstance(piece.outcome, Failure):
                 raise failed(piece.outcome)
-            values, confidences = piece.outcome.listed
-            places = slice(piece.start, piece.stop)
-            yield from zip(values[places], confidences[places], strict=True)
+            listed = piece.outcome.listed
+            values += listed[0][piece.start : piece.stop]
+            confidences += listed[1][piece.start : piece.stop]
+        return values, confidences
 
     def outcomes(self) -> Iterator[Outcome]:
         """One a row, as JSON values."""

@@ -11,7 +11,7 @@ does.
 """
 
 import asyncio
-from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -104,11 +104,10 @@ def check_user(asked: dict[str, Any]) -> None:
 
 def encode_batch(rows: Rows, answer: Answer, marks: "Marks | None" = None) -> bytes:
     """An entry a row: its prediction, or its own error and place. `marks`: and who predicted it."""
-    if not rows.faults and answer.failure is None:
-        predictions = list(all_good(answer))
-    else:
-        outcomes: dict[int, Outcome] = {**rows.faults, **dict(zip(rows.positions, answer.outcomes(), strict=True))}
-        predictions = [entry(position, outcomes[position], answer) for position in range(rows.total)]
+    if not rows.faults and answer.failure is None and marks is None:
+        return all_good(answer)
+    outcomes: dict[int, Outcome] = {**rows.faults, **dict(zip(rows.positions, answer.outcomes(), strict=True))}
+    predictions = [entry(position, outcomes[position], answer) for position in range(rows.total)]
     if marks is not None:
         for position, prediction in enumerate(predictions):
             if "prediction" in prediction:
@@ -116,16 +115,30 @@ def encode_batch(rows: Rows, answer: Answer, marks: "Marks | None" = None) -> by
     return encode({"predictions": predictions, "batch_size": len(predictions)})
 
 
-def all_good(answer: Answer) -> Iterator[dict[str, object]]:
-    """The entries of a batch without a bad row, with nothing made in between."""
-    version, milliseconds = answer.version, int(answer.seconds * 1000)
-    for value, confidence in answer.listed():
-        yield {
-            "prediction": value,
-            "confidence": confidence,
-            "model_version": version,
-            "inference_time_ms": milliseconds,
-        }
+def all_good(answer: Answer) -> bytes:
+    """A batch without a bad row, put together of its values' texts: an object a row takes longer than the model."""
+    values, confidences = answer.columns()
+    between = b',"model_version":%b,"inference_time_ms":%d}' % (encode(answer.version), int(answer.seconds * 1000))
+    parts = zip(
+        repeat(b',{"prediction":'), texts(values), repeat(b',"confidence":'), texts(confidences), repeat(between)
+    )
+    rows = b"".join(chain.from_iterable(parts))
+    return b'{"predictions":[%b],"batch_size":%d}' % (rows[1:], len(values))
+
+
+NUMBERS = {int, float, bool, type(None)}
+"""What JSON writes without a comma."""
+
+
+def texts(values: list[Any]) -> list[bytes]:
+    """Each value's JSON: of numbers from one text of all, of labels from one of each."""
+    kinds = set(map(type, values))
+    if kinds <= NUMBERS:
+        return encode(values)[1:-1].split(b",")
+    if kinds == {str}:
+        known = {value: encode(value) for value in set(values)}
+        return [known[value] for value in values]
+    return [encode(value) for value in values]
 
 
 def entry(position: int, outcome: Outcome, answer: Answer) -> dict[str, object]:

@@ -55,7 +55,7 @@ class Predict:
             parsed = await asyncio.to_thread(parse_object, body) if large else parse_object(body)
             field = field_of(parsed)
             answer = await request.infer(served, inputs_of(served.model.signature, parsed[field], field))
-            values = [value for value, _confidence in answer.listed()]
+            values, _ = answer.columns()
         if plane.marks is not None and len(values) == 1:
             plane.marks.note(values[0])
         told = {ANSWERED_BY[field]: values}
