@@ -304,3 +304,27 @@ async def test_any_fields_are_answered_without_a_fault_of_the_server(content: di
     async with serving() as neuron:
         reply = await post(neuron.app, path, content)
     assert reply.status in {200, 400, 404, 422}
+
+
+@pytest.mark.parametrize(
+    ("values", "confidence"),
+    [
+        (np.array([1, -2]), None),
+        (np.array([1.5, 2.5e300]), np.array([0.25, 1.0])),
+        (np.array([True, False]), None),
+        (np.array(['a,"b"', "ü,\n"]), np.array([0.5, 0.5])),
+        (np.array([[1, 2], [3, 4]]), None),
+        (np.array([["a,b", "c"], ["d", "e"]]), None),
+        (np.array([1, "one"], dtype=object), None),
+    ],
+)
+async def test_a_batch_says_its_values_as_single_predictions_do(values: Any, confidence: Any) -> None:
+    async with serving(lambda _inputs: Prediction(values, confidence)) as neuron:
+        told = (await post(neuron.app, "/batch_predict", {"batch_features": [[1, 2], [3, 4]]})).json
+    assert [row["prediction"] for row in told["predictions"]] == values.tolist()
+    wanted = [None, None] if confidence is None else confidence.tolist()
+    assert [row["confidence"] for row in told["predictions"]] == wanted
+    assert [set(row) for row in told["predictions"]] == [
+        {"prediction", "confidence", "model_version", "inference_time_ms"}
+    ] * 2
+    assert told["batch_size"] == 2
