@@ -5,8 +5,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.support.loopback import served
 
 
 @dataclass
@@ -63,15 +65,9 @@ def payload_sink() -> Iterator[PayloadSink]:
         def log_message(self, *_arguments: object) -> None:
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    sink.url = f"http://127.0.0.1:{server.server_address[1]}/events"
-    try:
-        yield sink
-    finally:
-        sink.gate.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(Handler) as url:
+        sink.url = f"{url}/events"
+        try:
+            yield sink
+        finally:
+            sink.gate.set()

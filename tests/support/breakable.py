@@ -51,6 +51,9 @@ class BreakableLink:
                     self._open |= {near, far}
                 threading.Thread(target=self._pump, args=(near, far), daemon=True).start()
 
+    def _delivered(self, size: int) -> None:
+        """So many bytes came from the server."""
+
     def _pump(self, near: socket.socket, far: socket.socket) -> None:
         other = {near: far, far: near}
         with near, far, contextlib.suppress(OSError):
@@ -60,3 +63,5 @@ class BreakableLink:
                     if not data:
                         return
                     other[each].sendall(data)
+                    if each is far:
+                        self._delivered(len(data))

@@ -5,12 +5,13 @@ by hand the same tests' cases were run against fsouza/fake-gcs-server too.
 import http.server
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.support.loopback import served
 
 
 @dataclass
@@ -38,17 +39,9 @@ def fake_gcs() -> Iterator[FakeGcs]:
     """Served on loopback until the block ends."""
     shared = FakeGcs()
     handler = type("Bound", (_Handler,), {"shared": shared})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    shared.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with served(handler) as url:
+        shared.url = url
         yield shared
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -2,10 +2,11 @@
 
 import http.server
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+from tests.support.loopback import served
 
 CONTENT = bytes(range(256)) * 8192
 """2 MiB: more than one block."""
@@ -138,14 +139,6 @@ def artifacts() -> Iterator[Artifacts]:
             pass
 
     Handler.protocol_version = "HTTP/1.1"
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    shared.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with served(Handler) as url:
+        shared.url = url
         yield shared
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
