@@ -8,7 +8,6 @@ integration tests and benchmarks talk to: a real API server and real controllers
 
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from dev import tools
 from dev.errors import DevError, tail
 from dev.paths import ROOT
 from dev.pki import Pki
+from dev.ports import free_ports
 from dev.process import wait_for
 from dev.supervisor import Component, Plan
 
@@ -211,18 +211,6 @@ def _await_start(layout: Layout, address: Address, supervisor: "subprocess.Popen
 def _loopback() -> Address:
     api, etcd, etcd_peer, controllers = free_ports(4)
     return Address("127.0.0.1", api, etcd, etcd_peer, controllers)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports free at this moment, distinct because all are held until all are known."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for held in sockets:
-            held.bind(("127.0.0.1", 0))
-        return [held.getsockname()[1] for held in sockets]
-    finally:
-        for held in sockets:
-            held.close()
 
 
 def run_with(command: list[str], folder: Path) -> int:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from dev import images, tools
 from dev.cluster import DEFAULT_IMAGES, Cluster, remember
-from dev.controlplane import free_ports
 from dev.errors import DevError
 from dev.images import OPERATOR, RUNTIME, RUNTIME_GPU
 from dev.node import Node
 from dev.paths import ROOT
+from dev.ports import free_ports
 from dev.process import run, wait_for
 from dev.progress import say, step
 

@@ -19,7 +19,7 @@ from bench.serving.models import BATCH, INPUTS, Model
 from bench.serving.process import NotServing, Running, running
 from bench.serving.protocols import PROTOCOLS, Protocol
 from bench.serving.results import Results, Start
-from dev.controlplane import free_ports
+from dev.ports import free_ports
 
 ROW_PROTOCOLS = ("guide batch", "v2", "v2 binary")
 ROW_CONNECTIONS = 4

@@ -21,7 +21,7 @@ from mlneuron_operator.rollout.evidence import BOUNDS, Counts
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from dev.controlplane import free_ports
+from dev.ports import free_ports
 from tests.support.kube import eventually
 
 OBJECTS = yaml.safe_load_all((Path(__file__).parents[1] / "operator/desired/output/minimal.yaml").read_text())

@@ -10,9 +10,9 @@ import pytest
 
 from dev import quickstart, tools
 from dev.cluster import Cluster
-from dev.controlplane import free_ports
 from dev.images import RUNTIME
 from dev.node import Node
+from dev.ports import free_ports
 from tests.e2e.http import Answer, post
 from tests.support.core_process import CoreProcess, core
 from tests.support.kube import Kube, eventually

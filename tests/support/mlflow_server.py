@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.controlplane import free_ports
+from dev.ports import free_ports
 
 from .kube import eventually
 from .s3_server import answers

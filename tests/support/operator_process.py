@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dev.controlplane import free_ports
+import pytest
+
+from dev.ports import free_ports
 
 from .kube import eventually
 
@@ -62,7 +64,13 @@ class OperatorProcess:
 
     def wait_until_leading(self, seconds: float = 30) -> None:
         """Return once it leads."""
-        eventually(f"the operator leads; its log is {self.log}", self.leads, seconds)
+        eventually("the operator leads", self._leads_or_tells_its_end, seconds)
+
+    def _leads_or_tells_its_end(self) -> bool:
+        code = self.process.poll()
+        if code is not None:
+            pytest.fail(f"the operator ended by itself with {code}; its log ends:\n{self.log.read_text()[-4000:]}")
+        return self.leads()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it; its exit code."""

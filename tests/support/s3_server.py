@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from dev.controlplane import free_ports
+from dev.ports import free_ports
 
 from .kube import eventually
 

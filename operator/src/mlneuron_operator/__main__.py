@@ -65,6 +65,7 @@ async def lead(controller: Controller, settings: Settings, election: Election) -
     if stop.is_set():
         acquiring.cancel()
         return 0
+    acquiring.result()
     holding = asyncio.create_task(election.hold())
     holding.add_done_callback(lambda _: stop.set())
     try:
