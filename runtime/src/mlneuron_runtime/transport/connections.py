@@ -1,6 +1,8 @@
 """uvicorn's server and HTTP protocol, with the bounds that they lack: how long a head may be and how slowly it may
 come, how long a connection may idle or leave its answers unread, how many there may be.
 
+A request is an `Exchange`, of which uvicorn knows no more than that it is one of its own.
+
 One look at all connections each half second replaces a timer for every request, which is the dearest thing that a small
 request would do. A body that is whole before its request is looked at is put into the ASGI scope's `state`
 (`BODY`), so that reading it needs no timer either.
@@ -13,13 +15,17 @@ from asyncio import Transport
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
+from urllib.parse import unquote
 
+import httptools
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mlneuron_runtime.errors import RequestError
 from mlneuron_runtime.settings import Serving
+from mlneuron_runtime.transport.exchange import Exchange
 from mlneuron_runtime.transport.wire import (
     BODY,
     STATUS,
@@ -66,6 +72,13 @@ def without_offer(data: bytes) -> bytes:
     return OFFER.sub(b"", head) + end + rest
 
 
+@lru_cache(maxsize=128)
+def parts(url: bytes) -> tuple[str, bytes, bytes]:
+    """Path, path as it was sent, and query: clients ask for few."""
+    parsed = httptools.parse_url(url)
+    return unquote(parsed.path.decode("ascii")), parsed.path, parsed.query or b""
+
+
 class Phase(Enum):
     """Of a connection."""
 
@@ -82,7 +95,7 @@ class Listening(uvicorn.Config):
     def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
         super().__init__(
             app, http=Connection, loop="none", ws="none", lifespan="off", log_config=None, access_log=False,
-            server_header=False,
+            server_header=False, proxy_headers=False, interface="asgi3",
         )  # fmt: skip
         self.bounds = bounds
 
@@ -138,14 +151,33 @@ class Connection(HttpToolsProtocol):
         if self.phase is Phase.HEAD and self.head > self.bounds.head_bytes and not self.refused:
             self.refuse(self.too_large())
 
+    def on_message_begin(self) -> None:
+        self.url, self.headers, self.expect_100_continue = b"", [], False
+
     def on_headers_complete(self) -> None:
+        """uvicorn's, with exchanges of our own."""
         if self.refused:
             return
         if self.head > self.bounds.head_bytes and self.head_size() > self.bounds.head_bytes:
             self.refuse(self.too_large())
             return
         self.enter(Phase.BODY)
-        super().on_headers_complete()
+        parser = self.parser
+        version = parser.get_http_version()
+        path, raw_path, query = parts(self.url)
+        self.scope = {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": version,
+            "server": self.server, "client": self.client, "scheme": "http", "root_path": "", "state": {},
+            "method": parser.get_method().decode("ascii"), "path": path, "raw_path": raw_path, "query_string": query,
+            "headers": self.headers,
+        }  # fmt: skip
+        before = self.cycle
+        self.cycle = Exchange(self, keep_alive=version != "1.0" and parser.should_keep_alive())
+        if before is None or before.response_complete:
+            self.cycle.begin()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def head_size(self) -> int:
         """Of a head that came with its body, or with others."""
@@ -158,12 +190,13 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self.refused:
             return
-        super().on_message_complete()
         cycle = self.cycle
         if cycle.response_complete:  # refused by its head alone, and now read to its end
             self.enter(Phase.IDLE)
             return
-        self.enter(Phase.ANSWER)
+        self.phase = Phase.ANSWER
+        cycle.more_body = False
+        cycle.message_event.set()
         if not cycle.waiting_for_100_continue:
             cycle.scope["state"][BODY] = bytes(cycle.body)
 
@@ -174,7 +207,7 @@ class Connection(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            self.pipeline.pop()[0].begin()  # type: ignore[attr-defined]  # an exchange of ours
         elif self.phase is Phase.ANSWER:
             self.enter(Phase.IDLE)
 
