@@ -3,12 +3,16 @@
 from typing import Any
 
 import pytest
+from mlneuron_operator.api.status import ConditionType
 from mlneuron_operator.api.variant import ModelVariant, VariantWorkload
+from mlneuron_operator.api.variant_status import VariantConditionType, VariantReason
+from mlneuron_operator.conditions import Draft
+from mlneuron_operator.federation.board import variant_facts
 from mlneuron_operator.health import Sample
 from mlneuron_operator.kinds import DEPLOYMENT
 from mlneuron_operator.observation import Observation
 from mlneuron_operator.traffic import Excess, Split
-from mlneuron_operator.variant_status import Heard, derive, waiting
+from mlneuron_operator.variant_status import Heard, Rolled, derive, waiting
 from mlneuron_operator.verdict import Situation
 
 from .facts import deployment, neuron, pod, settled
@@ -89,3 +93,23 @@ def test_without_its_neuron_it_waits_and_keeps_what_a_rollout_has_reached() -> N
     assert conditions(found)["Reconciling"] == ("True", "WaitingForNeuron")
     assert found["conditions"][0]["message"].startswith("Waiting for neuron churn: ")
     assert found["rollout"] == {"state": "{}"}
+
+
+def test_the_federation_is_told_of_the_harm_with_its_numbers_and_its_time() -> None:
+    said = "error rate 9 % (9/100) against 1 % (1/100) of the primary"
+    drafts = [
+        Draft(VariantConditionType.ROLLOUT_HEALTHY, "False", VariantReason.ROLLED_BACK, said),
+        Draft(ConditionType.STALLED, "True", VariantReason.ROLLED_BACK, said),
+    ]
+    one, workload = variant(), VariantWorkload.of(variant(), neuron())
+    situation = Situation(workload, Observation({(DEPLOYMENT, workload.name): settled()}, (pod(ready=True),)))
+    rolled = Rolled(drafts, {"step": 1, "steps": 2, "verdict": "Harm"}, "1/2", "Harm")
+    told = variant_facts(one, derive(one, situation, Heard(NONE, (), rolled), {}, NOW))
+    assert (told.name, told.mode, told.traffic, told.version) == ("candidate", "Split", 0, "2.0.0")
+    assert (told.step, told.verdict, told.harm, told.harmed_at) == ("1/2", "Harm", said, NOW)
+
+
+def test_a_variant_that_does_no_harm_tells_none() -> None:
+    one = variant()
+    told = variant_facts(one, status(BOTH, pod(ready=True)))
+    assert (told.traffic, told.step, told.verdict, told.harm) == (10, None, None, None)

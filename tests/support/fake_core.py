@@ -60,6 +60,8 @@ class Row:
     status: str = "inactive"
     isActive: bool = True
     heartbeats: list[Json] = field(default_factory=list)
+    analytics: Json = field(default_factory=dict)
+    """The newest report, where the core takes any."""
 
 
 @dataclass
@@ -74,6 +76,8 @@ class Switches:
     """Every call that needs a row is a 500."""
     slow_seconds: float = 0.0
     """Delay of every answer."""
+    takes_analytics: bool = False
+    """A core that has mended its refusal of every analytics report."""
     next_heartbeat: float | None = None
     """Rhythm that the core asks for."""
 
@@ -231,8 +235,13 @@ class FakeCore:
             raise Refused(500, "Internal server error")
 
     async def _analytics(self, request: web.Request) -> web.Response:
-        self._caller(request)
-        raise Refused(400, "Invalid analytics data", [issue("date", "Expected date, received string")])
+        caller = self._caller(request)
+        body = await body_of(request)
+        if not self.switches.takes_analytics or "date" in body:
+            raise Refused(400, "Invalid analytics data", [issue("date", "Expected date, received string")])
+        self._database([], [])
+        self.rows[caller].analytics = body
+        return answer({"success": True, "data": body})
 
     async def _pending(self, request: web.Request) -> web.Response:
         self._caller(request)

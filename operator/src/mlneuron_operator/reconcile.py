@@ -18,7 +18,8 @@ from .cluster import ApiError, Cluster
 from .desired import desired_state
 from .desired.source import unpinned
 from .engine.store import Key, Store
-from .federation.board import FederationBoard
+from .federation.board import FederationBoard, variant_facts
+from .federation.report import VariantFacts
 from .kinds import NEURON, POD, VARIANT, WATCHED_KINDS, Kind
 from .looks import Looks, Rolling
 from .observation import Observation, wanted_replicas
@@ -109,9 +110,11 @@ class Reconciler:
         now = split(neuron, competing, bool(primary.ready_pods), table)
         situation = await self._align(neuron, primary, front=now.front, table=now.table)
         await self._announce(now, situation.observation)
-        spread = await self._report(neuron, situation, now, obj)
-        for one, (where, _) in zip(found, made, strict=True):
+        told = [
             await self._tell(one, where, now, rollings.get(one.variant.name))
+            for one, (where, _) in zip(found, made, strict=True)
+        ]
+        spread = await self._report(neuron, situation, now, obj, told)
         settling = any(one.ready and one.variant.name not in serving for one in found)
         self._keep_pace(neuron.key, spread or settling, rollings)
         failed = next((error for _, error in made if error is not None), None)
@@ -158,13 +161,14 @@ class Reconciler:
         }
         return {name: rolling for name, rolling in rollings.items() if rolling is not None}
 
-    async def _tell(self, one: Contender, situation: Situation, now: Split, rolling: Rolling | None) -> None:
-        """Write a variant's status."""
+    async def _tell(self, one: Contender, situation: Situation, now: Split, rolling: Rolling | None) -> VariantFacts:
+        """Write a variant's status; what of it the federation core is told."""
         current, ready = situation.current_pods, situation.observation.ready_pods
         samples = self._telemetry.samples(one.variant.neuron_key, current, ready)
         heard = Heard(now, samples, rolling.rolled if rolling else None)
         status = variant_status.derive(one.variant, situation, heard, one.obj["status"], self._now())
         await self._writer.write(VARIANT, one.obj, status)
+        return variant_facts(one.variant, status)
 
     async def _orphan(self, key: Key) -> None:
         """A variant without its neuron has nothing to serve for: it waits, without pods."""
@@ -215,7 +219,9 @@ class Reconciler:
             if told is not None:
                 self._store.put(POD, told)
 
-    async def _report(self, neuron: MLNeuron, situation: Situation, now: Split, obj: Object) -> bool:
+    async def _report(
+        self, neuron: MLNeuron, situation: Situation, now: Split, obj: Object, variants: Sequence[VariantFacts]
+    ) -> bool:
         """Derive status from what is now, write it if it differs, and tell who else wants to know; whether pods of the
         front door are still to get the table."""
         ready = situation.observation.ready_pods
@@ -229,7 +235,7 @@ class Reconciler:
         )
         status = derive(situation, told, obj["status"], self._now())
         await self._writer.write(NEURON, obj, status)
-        self._board.post(neuron, status, told.samples, obj["metadata"].get("creationTimestamp", ""))
+        self._board.post(neuron, status, told.samples, obj["metadata"].get("creationTimestamp", ""), variants)
         return spreading(draft)
 
     def _now(self) -> str:

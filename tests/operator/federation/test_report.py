@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlneuron_operator.federation import report
-from mlneuron_operator.federation.report import NeuronFacts
+from mlneuron_operator.federation.report import NeuronFacts, VariantFacts
 
 from .world import facts
 
@@ -33,7 +33,7 @@ def test_a_registration_says_what_the_neuron_is() -> None:
             "namespace": "ml",
             "name": "churn",
             "replicas": 2,
-            "ports": [8080, 9090],
+            "ports": [8080, 8081, 9090],
         },
         "metadata": {
             "namespace": "ml",
@@ -61,6 +61,49 @@ def test_a_heartbeat_says_how_the_neuron_is_and_never_names_it() -> None:
         },
         "configVersion": "7",
         "buildVersion": "b1",
+    }
+
+
+HARMED = VariantFacts(
+    name="candidate",
+    mode="Split",
+    traffic=0.0,
+    version="2.0.0",
+    step="1/3",
+    verdict="Harm",
+    harm="error rate 9 % (9/100) against 1 % (1/100) of the primary: worse, with 99 % confidence",
+    harmed_at="2026-11-24T12:00:00Z",
+)
+
+
+def test_a_heartbeat_says_how_its_variants_fare() -> None:
+    good = VariantFacts("next", "Split", 12.5)
+    told = report.heartbeat(facts(variants=(HARMED, good)), NOW)["applicationMetrics"]["variants"]
+    assert told == [
+        {
+            "name": "candidate",
+            "mode": "Split",
+            "traffic": 0.0,
+            "modelVersion": "2.0.0",
+            "step": "1/3",
+            "verdict": "Harm",
+            "harm": HARMED.harm,
+        },
+        {"name": "next", "mode": "Split", "traffic": 12.5},
+    ]
+
+
+def test_an_event_is_of_each_variant_that_was_rolled_back_and_has_no_date() -> None:
+    assert report.harm_events(facts(variants=(HARMED, VariantFacts("next", "Split", 12.5)))) == {
+        "events": [
+            {
+                "type": "rollout_rolled_back",
+                "timestamp": "2026-11-24T12:00:00Z",
+                "variant": "candidate",
+                "modelVersion": "2.0.0",
+                "message": HARMED.harm,
+            }
+        ]
     }
 
 

@@ -42,6 +42,7 @@ def facts(namespace: str = "ml", name: str = "churn", **changes: Any) -> NeuronF
         resources={"requests": {"cpu": "1"}},
         model_uri="https://user:pw@models.example.com/churn.joblib?signature=abc",
         created="2026-01-01T00:00:00Z",
+        ports=(8080, 8081, 9090),
     )
     return replace(plain, **changes)
 

@@ -66,7 +66,9 @@ def _runtime(workload: Workload, images: RuntimeImages) -> dict[str, Any]:
     return {
         "name": "runtime",
         **_container(workload, images, "serve"),
-        "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in _ports(workload).items()],
+        "ports": [
+            {"name": name, "containerPort": port, "protocol": "TCP"} for name, port in container_ports(workload).items()
+        ],
         "resources": _resources(workload),
         "startupProbe": _probe("/livez", period=1, failures=120),
         "readinessProbe": _probe("/readyz", period=2, failures=2),
@@ -76,7 +78,8 @@ def _runtime(workload: Workload, images: RuntimeImages) -> dict[str, Any]:
     }
 
 
-def _ports(workload: Workload) -> dict[str, int]:
+def container_ports(workload: Workload) -> dict[str, int]:
+    """What the runtime listens on, by the ports' names."""
     grpc = {"grpc": GRPC_PORT} if workload.spec.serving.grpc else {}
     return {"http": HTTP_PORT, **grpc, "metrics": METRICS_PORT}
 

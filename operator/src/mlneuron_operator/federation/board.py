@@ -1,13 +1,17 @@
 """Where reconciliation and reporting meet: facts of every neuron one way, states of their reporting the other."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..api.neuron import MLNeuron
 from ..api.quantity import canonical
 from ..api.status import ConditionType
+from ..api.variant import ModelVariant
+from ..api.variant_status import VariantConditionType, VariantReason
+from ..desired.pod import container_ports
 from ..health import Sample
-from .report import Key, NeuronFacts
+from .report import Key, NeuronFacts, VariantFacts
 from .state import FederationState
 
 
@@ -38,11 +42,18 @@ class FederationBoard:
         """The reporter's word."""
         self._states[key] = state
 
-    def post(self, neuron: MLNeuron, status: Mapping[str, Any], samples: Sequence[Sample], created: str) -> None:
+    def post(
+        self,
+        neuron: MLNeuron,
+        status: Mapping[str, Any],
+        samples: Sequence[Sample],
+        created: str,
+        variants: Sequence[VariantFacts] = (),
+    ) -> None:
         """The reconciler's word."""
         self._looked_at.add(neuron.key)
         if self.federates(neuron):
-            self._facts[neuron.key] = facts_of(neuron, status, samples, created)
+            self._facts[neuron.key] = replace(facts_of(neuron, status, samples, created), variants=tuple(variants))
         else:
             self._facts.pop(neuron.key, None)
             self._states.pop(neuron.key, None)
@@ -93,4 +104,22 @@ def facts_of(neuron: MLNeuron, status: Mapping[str, Any], samples: Sequence[Samp
         model_uri=neuron.spec.model.uri,
         config_version=str(neuron.generation),
         created=created,
+        ports=tuple(sorted(container_ports(neuron).values())),
+    )
+
+
+def variant_facts(variant: ModelVariant, status: Mapping[str, Any]) -> VariantFacts:
+    """The facts of a variant as its status tells them; pure."""
+    summary, conditions = status["summary"], {item["type"]: item for item in status["conditions"]}
+    healthy = conditions.get(VariantConditionType.ROLLOUT_HEALTHY, {})
+    harmed = healthy.get("reason") == VariantReason.ROLLED_BACK
+    return VariantFacts(
+        name=variant.name,
+        mode=variant.spec.mode,
+        traffic=status["traffic"],
+        version=status["model"].get("version"),
+        step=summary.get("step"),
+        verdict=summary.get("verdict"),
+        harm=healthy["message"] if harmed else None,
+        harmed_at=healthy["lastTransitionTime"] if harmed else "",
     )

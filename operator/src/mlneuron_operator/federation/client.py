@@ -13,18 +13,21 @@ import aiohttp
 from .metrics import FederationMetrics
 from .outcomes import (
     Accepted,
+    AnalyticsOutcome,
     HeartbeatOutcome,
     Invalid,
     NotKnown,
     Registered,
     RegisterOutcome,
     RegistrationRefused,
+    Taken,
     Unauthorized,
     Unreachable,
 )
 from .report import Body, text
 
 REGISTER = "/api/api-neurons/register"
+ANALYTICS = "/api/api-neurons/analytics/report"
 HEARTBEAT = "/api/api-neurons/heartbeat"
 CONFIG = "/api/neuron/config"
 """The token-checked one that works: the api-neurons path of the same name always answers 403."""
@@ -85,6 +88,17 @@ class FederationClient:
         self._count("heartbeat", outcome, success=isinstance(outcome, Accepted))
         return outcome
 
+    async def analytics(self, token: str, body: Body) -> AnalyticsOutcome:
+        """Send an analytics report. The published core refuses every one, by a fault of its own (400)."""
+        answer = await self._call("POST", ANALYTICS, self._timeouts.call, token=token, body=body)
+        outcome: AnalyticsOutcome
+        if isinstance(answer, Unreachable):
+            outcome = answer
+        else:
+            outcome = Taken() if answer.status in (200, 201) else Invalid(_said(answer))
+        self._count("analytics", outcome, success=isinstance(outcome, Taken))
+        return outcome
+
     async def _why_refused(self, token: str, refused: _Answer) -> HeartbeatOutcome:
         answer = await self._call("GET", CONFIG, self._timeouts.call, token=token)
         if isinstance(answer, Unreachable):
@@ -120,7 +134,7 @@ class FederationClient:
         except (aiohttp.ClientError, OSError) as error:
             return Unreachable(_network_trouble(error))
 
-    def _count(self, call: str, outcome: RegisterOutcome | HeartbeatOutcome, *, success: bool) -> None:
+    def _count(self, call: str, outcome: object, *, success: bool) -> None:
         self._metrics.called(call, type(outcome).__name__, success=success)
 
 

@@ -17,6 +17,7 @@ from .outcomes import (
     NotKnown,
     Registered,
     RegistrationRefused,
+    Taken,
     Unauthorized,
     Unreachable,
 )
@@ -58,6 +59,8 @@ class Conversation:
         self._clock = clock
         self._pace = pace
         self._rng = rng
+        self._events_refused = False
+        """It was logged that the core takes no events, which is once enough."""
 
     async def take(self, step: Step, standing: Standing) -> None:
         """Take one step; none when the neuron came or went since it was chosen."""
@@ -122,9 +125,22 @@ class Conversation:
             return outcome
         if isinstance(outcome, Accepted):
             self._heard(standing, facts, outcome)
+            await self._tell_harm(standing, facts, token)
         elif isinstance(outcome, Invalid):
             self._refused(standing, FederationReason.INVALID_REPORT, messages.invalid("heartbeat", outcome.message))
         return outcome
+
+    async def _tell_harm(self, standing: Standing, facts: NeuronFacts, token: str) -> None:
+        """Report each rollback for harm as an event, once. What becomes of it matters little: every heartbeat says it
+        too, while it stands."""
+        unsaid = facts.harms - standing.told
+        standing.told = facts.harms
+        if not unsaid:
+            return
+        outcome = await self._client.analytics(token, report.harm_events(facts))
+        if not isinstance(outcome, Taken) and not self._events_refused:
+            self._events_refused = True
+            log.warning("core takes no events, heartbeats tell them", cause=outcome.message)
 
     async def _goodbye(self, standing: Standing) -> None:
         """Say it, for a bounded time; any answer but silence ends it, since no other word would do better."""

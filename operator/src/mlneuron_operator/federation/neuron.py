@@ -7,7 +7,7 @@ from .records import TokenRecord
 from .report import Key, NeuronFacts, health, registration, status
 from .state import FederationState
 
-Look = tuple[str, str]
+Look = tuple[str, str, frozenset[tuple[str, str]]]
 
 
 class Step(Enum):
@@ -46,6 +46,8 @@ class Standing:
     """When a heartbeat last went out."""
     look: Look | None = None
     """What the core last heard of its state."""
+    told: frozenset[tuple[str, str]] = frozenset()
+    """Rollbacks for harm that an event was sent for."""
     leaving_since: float | None = None
     """When the neuron was first seen gone, while that is not told."""
     state: FederationState | None = None
@@ -91,9 +93,9 @@ def record_of(facts: NeuronFacts, record: TokenRecord) -> TokenRecord:
 
 
 def look(facts: NeuronFacts) -> Look:
-    """What of a neuron's state is worth an early heartbeat: its status, and the band of its health."""
+    """What of a neuron's state is worth an early heartbeat: its status, the band of its health, rollbacks for harm."""
     score = health(facts)
-    return status(facts), "healthy" if score > 80 else "ailing" if score > 50 else "unhealthy"
+    return status(facts), "healthy" if score > 80 else "ailing" if score > 50 else "unhealthy", facts.harms
 
 
 def reworded(before: NeuronFacts, after: NeuronFacts) -> bool:

@@ -54,5 +54,11 @@ class Unreachable:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An analytics report was taken."""
+
+
 RegisterOutcome = Registered | RegistrationRefused | Invalid | Unreachable
 HeartbeatOutcome = Accepted | Unauthorized | NotKnown | Invalid | Unreachable
+AnalyticsOutcome = Taken | Invalid | Unreachable

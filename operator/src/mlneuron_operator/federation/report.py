@@ -33,6 +33,25 @@ _JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")
 
 
 @dataclass(frozen=True, slots=True)
+class VariantFacts:
+    """A model that competes under a neuron."""
+
+    name: str
+    mode: str
+    traffic: float
+    """Its share in effect, in percent."""
+    version: str | None = None
+    step: str | None = None
+    """Of its rollout, such as 2/3."""
+    verdict: str | None = None
+    """Of its rollout."""
+    harm: str | None = None
+    """The harm for which it was rolled back, with its numbers; None while none was seen."""
+    harmed_at: str = ""
+    """When that was seen (RFC 3339)."""
+
+
+@dataclass(frozen=True, slots=True)
 class NeuronFacts:
     """A neuron as the operator knows it now; all that the reports are made of."""
 
@@ -62,6 +81,13 @@ class NeuronFacts:
     build_version: str | None = None
     created: str = ""
     """metadata.creationTimestamp: who was first, when two claim one id."""
+    ports: tuple[int, ...] = ()
+    variants: tuple[VariantFacts, ...] = ()
+
+    @property
+    def harms(self) -> frozenset[tuple[str, str]]:
+        """The variants that were rolled back for harm, each with the time."""
+        return frozenset((each.name, each.harmed_at) for each in self.variants if each.harm is not None)
 
 
 def problem(facts: NeuronFacts) -> str | None:
@@ -96,7 +122,7 @@ def registration(facts: NeuronFacts) -> Body:
             "namespace": namespace,
             "name": name,
             "replicas": _integer(facts.replicas_desired),
-            "ports": [8080, 9090],
+            "ports": list(facts.ports),
         },
         "metadata": _without_nothing(
             {
@@ -125,6 +151,7 @@ def heartbeat(facts: NeuronFacts, now: float) -> Body:
                 "replicasDesired": _integer(facts.replicas_desired),
                 "framework": facts.framework,
                 "modelVersion": text(facts.version, MAX_VERSION),
+                "variants": [_variant(each) for each in facts.variants[:MAX_LIST]] or None,
             }
         ),
     } | _without_nothing(
@@ -134,6 +161,27 @@ def heartbeat(facts: NeuronFacts, now: float) -> Body:
             "buildVersion": text(facts.build_version, MAX_BUILD_VERSION),
         }
     )
+
+
+def harm_events(facts: NeuronFacts) -> Body:
+    """Body of an analytics report of every rollback for harm that stands. A later report of the day replaces an earlier
+    one, so it tells all of them; it has no date, which the core can not read.
+    """
+    return {
+        "events": [
+            _without_nothing(
+                {
+                    "type": "rollout_rolled_back",
+                    "timestamp": each.harmed_at or None,
+                    "variant": each.name,
+                    "modelVersion": text(each.version, MAX_VERSION),
+                    "message": text(each.harm, MAX_TEXT),
+                }
+            )
+            for each in facts.variants[:MAX_LIST]
+            if each.harm is not None
+        ]
+    }
 
 
 def goodbye(facts: NeuronFacts | None, now: float) -> Body:
@@ -187,6 +235,20 @@ def without_credentials(uri: str | None) -> str | None:
         return None
     host = parts.netloc.rpartition("@")[2]
     return text(urlunsplit((parts.scheme, host, parts.path, "", "")), MAX_TEXT)
+
+
+def _variant(facts: VariantFacts) -> Body:
+    return _without_nothing(
+        {
+            "name": facts.name,
+            "mode": facts.mode,
+            "traffic": facts.traffic,
+            "modelVersion": text(facts.version, MAX_VERSION),
+            "step": facts.step,
+            "verdict": facts.verdict,
+            "harm": text(facts.harm, MAX_TEXT),
+        }
+    )
 
 
 def _integer(value: float) -> int:
