@@ -8,7 +8,7 @@ from mlneuron_operator.health import Sample
 from mlneuron_operator.kinds import DEPLOYMENT
 from mlneuron_operator.looks import Looks, Rolling
 from mlneuron_operator.observation import Observation
-from mlneuron_operator.rolling import WRITE_SECONDS, kept
+from mlneuron_operator.rolling import WRITE_SECONDS, kept, progressed
 from mlneuron_operator.rollout.evidence import BOUNDS
 from mlneuron_operator.traffic import Split
 from mlneuron_operator.variant_status import Heard, derive
@@ -46,6 +46,7 @@ class World:
     spec: ModelVariant = field(default_factory=variant)
     totals: dict[str, tuple[int, int]] = field(default_factory=lambda: {"primary": (0, 0), "candidate": (0, 0)})
     writes: int = 0
+    events: list[str] = field(default_factory=list)
 
     def look(self, seconds: float = 5, requests: int = 50, errors: int = 0, *, serving: bool = True) -> Rolling:
         """A look after a while in which each model had requests, and the variant errors."""
@@ -74,6 +75,7 @@ class World:
             "2026-11-24T12:00:00Z",
         )
         self.writes += found != self.status
+        self.events += [f"{notice.reason}: {notice.note}" for notice in progressed(self.status, found)]
         self.status = found
 
     def restart(self) -> None:
@@ -82,6 +84,35 @@ class World:
     def condition(self, kind: str) -> tuple[str, str] | None:
         found = {item["type"]: (item["status"], item["reason"]) for item in self.status["conditions"]}
         return found.get(kind)
+
+
+def test_the_events_tell_of_steps_a_pause_and_the_end_and_of_nothing_else() -> None:
+    world = World()
+    world.look(serving=False)
+    world.look()
+    world.look()
+    world.spec = variant(rollout={"paused": True})
+    world.look()
+    world.spec = variant()
+    for _ in range(40):
+        world.look()
+    world.spec = variant(traffic=0)
+    world.look()
+    assert world.events == [
+        "Stepping: step 1 of 2 at 10 %: until 2026-11-24T12:01:10Z at least",
+        "Paused: step 1 of 2 at 10 %: paused after 10s of 1m, set spec.rollout.paused to false",
+        "Stepping: step 1 of 2 at 10 %: until 2026-11-24T12:01:15Z at least",
+        "Stepping: step 2 of 2 at 50 %: until 2026-11-24T12:02:15Z at least",
+        "Completed: all 2 steps done, stays at 50 %",
+        "Aborted: spec.traffic is 0: set another value to begin a new rollout",
+    ]
+
+
+def test_harm_is_told_by_the_event_of_its_condition_alone() -> None:
+    world = World()
+    while world.look(errors=25).state.looking:
+        pass
+    assert [event.split(":")[0] for event in world.events] == ["Stepping"]
 
 
 def test_it_goes_through_its_steps_and_stays_at_the_last() -> None:

@@ -10,7 +10,7 @@ from .api.rollout import GuardSpec
 from .api.status import ConditionType
 from .api.variant import ModelVariantSpec
 from .api.variant_status import VariantConditionType, VariantReason
-from .conditions import ConditionStatus, Draft
+from .conditions import ConditionStatus, Draft, Notice
 from .desired.meta import digest
 from .health import Sample
 from .rollout.evidence import Counts, Evidence
@@ -38,6 +38,9 @@ _TOLD: Final[Mapping[Verdict, tuple[ConditionStatus, VariantReason]]] = {
     Verdict.ABORTED: ("Unknown", VariantReason.ABORTED),
     Verdict.SUCCEEDED: ("True", VariantReason.COMPLETED),
 }
+
+_WORTH_AN_EVENT: Final = frozenset({Verdict.PROGRESSING, Verdict.PAUSED, Verdict.ABORTED, Verdict.SUCCEEDED})
+"""Beside harm, whose event is that of Stalled."""
 
 
 def plan_of(spec: ModelVariantSpec) -> Plan | None:
@@ -125,3 +128,13 @@ def rolled(state: State, plan: Plan, status: Object, now: float, *, fresh: bool)
     elif state.looking:
         drafts.append(Draft(ConditionType.RECONCILING, "True", reason, said))
     return Rolled(drafts, entry, f"{progress.step + 1}/{len(plan.steps)}", str(progress.verdict))
+
+
+def progressed(before: Object, after: Object) -> list[Notice]:
+    """The events of what became of a rollout between two statuses of its variant: a step begins or goes on, it is
+    paused, ended or through."""
+    now, then = after.get("rollout"), before.get("rollout", {})
+    if now is None or all(now[name] == then.get(name) for name in ("step", "verdict")):
+        return []
+    verdict = Verdict(now["verdict"])
+    return [Notice(False, _TOLD[verdict][1], now["message"])] if verdict in _WORTH_AN_EVENT else []

@@ -8,6 +8,7 @@ from .conditions import notices
 from .engine.store import Store
 from .events import EventRecorder
 from .kinds import Kind
+from .rolling import progressed
 
 Object = dict[str, Any]
 
@@ -37,5 +38,6 @@ class StatusWriter:
             if error.status in {404, 409}:  # deleted, or made anew, since it was read
                 return
             raise
-        for notice in notices(obj["status"].get("conditions", ()), status["conditions"]):
+        changed = notices(obj["status"].get("conditions", ()), status["conditions"])
+        for notice in (*changed, *progressed(obj["status"], status)):
             await self._events.record(kind, (meta["namespace"], meta["name"]), meta["uid"], notice)
