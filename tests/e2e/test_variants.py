@@ -1,6 +1,7 @@
 """Two versions on a real node under load: they share subjects, one goes bad or away, and no client notices."""
 
 import json
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -20,17 +21,18 @@ from tests.support.kube import Object, eventually
 pytestmark = pytest.mark.e2e
 
 NEURON = "rivals"
+USERS = 200
 
 
 @dataclass
 class Crowd(Load):
-    """Clients that speak for 200 users in turn, and remember who answered each of them."""
+    """Clients that speak for USERS in turn, and remember who answered each of them."""
 
     answered_by: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _turn: Iterator[int] = field(default_factory=count)
 
     def _request(self, connection: HTTPConnection) -> bool:
-        user = f"user-{next(self._turn) % 200}"
+        user = f"user-{next(self._turn) % USERS}"
         body = json.dumps({"features": [5.1, 3.5, 1.4, 0.2], "user_id": user})
         connection.request("POST", "/predict", body, {"Content-Type": "application/json"})
         response = connection.getresponse()
@@ -47,6 +49,13 @@ class Crowd(Load):
     def newest(self) -> dict[str, str]:
         """Who answered each user last."""
         return {user: names[-1] for user, names in list(self.answered_by.items())}
+
+    def settled(self) -> dict[str, str]:
+        """Who answers each user, once all of them were answered again."""
+        seen = {user: len(names) for user, names in list(self.answered_by.items())}
+        users = [f"user-{number}" for number in range(USERS)]
+        eventually("all users are answered", lambda: all(len(self.answered_by[u]) > seen.get(u, 0) for u in users), 30)
+        return self.newest()
 
 
 @contextmanager
@@ -99,7 +108,7 @@ def test_a_split_is_answered_by_both_and_a_change_moves_only_whom_it_must(rivals
     variant(rivals, traffic=10)
     applied(rivals, "primary=90 candidate=10")
     with crowd(rivals) as everybody:
-        eventually("all users were answered", lambda: len(everybody.answered_by) == 200)
+        eventually("all users were answered", lambda: len(everybody.answered_by) == USERS)
         first = everybody.newest()
         assert 0 < list(first.values()).count("candidate") < 50
         assert all(len(set(names)) == 1 for names in list(everybody.answered_by.values())), "subjects stick"
@@ -141,16 +150,55 @@ def test_a_variant_that_fails_is_caught_and_loses_its_traffic(rivals: Lab) -> No
     told = {item["type"]: item for item in status(rivals)["conditions"]}
     assert told["Stalled"]["reason"] == "RolledBack"
     assert "error rate" in told["Stalled"]["message"]
-    events = rivals.kube.items("events.events.k8s.io", SPACE)
-    assert [item for item in events if item["reason"] == "RolledBack" and item["regarding"]["kind"] == "ModelVariant"]
+    assert ("RolledBack", told["Stalled"]["message"]) in events(rivals)
 
 
-def test_a_good_variant_goes_through_its_steps(rivals: Lab) -> None:
+def test_a_variant_that_is_slow_is_caught_and_nobody_but_its_own_users_met_it(rivals: Lab) -> None:
+    """It sleeps for a tenth of a second before each answer, where the primary needs a few milliseconds."""
+    guard = {"maxErrorRateIncrease": 1, "maxP95Increase": 1}
+    steps = [{"traffic": 50, "hold": "10m"}, {"traffic": 100, "hold": "10m"}]
+    variant(rivals, "pvc://models/slow.joblib", "Off", rollout={"steps": steps}, guard=guard)
+    with crowd(rivals) as everybody:
+        applied(rivals, "primary=50 candidate=50")
+        slow = {user for user, who in everybody.settled().items() if who == "candidate"}
+        eventually("the harm is seen", lambda: status(rivals)["summary"]["verdict"] == "Harm", 90)
+        eventually("all is the primary's", lambda: traffic(rivals) == "primary=100", 10)
+        applied(rivals, "primary=100", 10)
+        assert set(everybody.settled().values()) == {"primary"}
+    assert 60 < len(slow) < 140
+    assert {user for user, names in everybody.answered_by.items() if "candidate" in names} == slow
+    told = {item["type"]: item for item in status(rivals)["conditions"]}
+    assert told["Stalled"]["reason"] == told["RolloutHealthy"]["reason"] == "RolledBack"
+    message = told["Stalled"]["message"]
+    assert re.match(r"p95 [12]\d\d ms against [\d.]+ ms of the primary \(.*: more than 100 % longer", message)
+    assert ("RolledBack", message) in events(rivals)
+
+
+def events(lab: Lab) -> list[tuple[str, str]]:
+    """What the events say of the variant, in their order."""
+    uid = (lab.kube.get("modelvariant", "candidate", SPACE) or {})["metadata"]["uid"]
+    found = [item for item in lab.kube.items("events.events.k8s.io", SPACE) if item["regarding"].get("uid") == uid]
+    return [(item["reason"], item["note"]) for item in sorted(found, key=lambda item: str(item["eventTime"]))]
+
+
+def test_a_good_variant_goes_through_its_steps_and_moves_only_whom_it_must(rivals: Lab) -> None:
     steps = [{"traffic": 20, "hold": "5s"}, {"traffic": 50, "hold": "5s"}]
-    variant(rivals, rollout={"steps": steps}, guard={"minRequests": 50, "maxP95Increase": 20})
-    with crowd(rivals):
-        eventually("it is through", lambda: status(rivals).get("summary", {}).get("verdict") == "Succeeded", 150)
-        assert traffic(rivals) == "primary=50 candidate=50"
+    guard = {"minRequests": 50, "maxP95Increase": 20}
+    variant(rivals, rollout={"steps": steps, "paused": True}, guard=guard)
+    with crowd(rivals) as everybody:
+        applied(rivals, "primary=80 candidate=20")
+        first = everybody.settled()
+        everybody.answered_by.clear()
+        rivals.kube.patch("modelvariant", "candidate", SPACE, {"spec": {"rollout": {"paused": False}}})
+        eventually("it is through", lambda: status(rivals)["summary"]["verdict"] == "Succeeded", 150)
+        applied(rivals, "primary=50 candidate=50")
+        second = everybody.settled()
+    steps_told = [reason for reason, _ in events(rivals) if reason != "Serving"]
+    assert steps_told == ["Paused", "Stepping", "Stepping", "Completed"]
+    assert 0 < list(first.values()).count("candidate") < list(second.values()).count("candidate")
+    assert not [user for user, who in first.items() if who == "candidate" and second[user] == "primary"]
+    stayed = {user: who for user, who in first.items() if second[user] == who}
+    assert {user: {who} for user, who in stayed.items()} == {user: set(everybody.answered_by[user]) for user in stayed}
 
 
 def test_the_service_turns_to_the_variant_while_the_primary_is_down(rivals: Lab) -> None:
