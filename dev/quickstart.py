@@ -95,7 +95,7 @@ def apply_iris(cluster: Cluster) -> None:
     with step("training the iris model (examples/iris)"):
         for file in ("storage.yaml", "train.yaml"):
             cluster.kubectl("apply", "-f", "-", text=_manifest(cluster, file))
-        cluster.kubectl("wait", "--for=condition=Complete", "job/train-iris", "--timeout=180s")
+        cluster.kubectl("wait", "--for=condition=Complete", "job/train-iris-versions", "--timeout=180s")
     with step("waiting for the neuron iris to be Ready"):
         cluster.kubectl("apply", "-f", "-", text=_manifest(cluster, "neuron.yaml"))
         try:
