@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mlneuron_operator.api.status import Reason
 from mlneuron_operator.federation.state import FederationReason, FederationState
-from mlneuron_operator.health import ModelWarning, Sample
+from mlneuron_operator.health import ModelWarning, Recent, Sample
 from mlneuron_operator.outcome import Stalled
 from mlneuron_operator.status import Told, derive, invalid
 from mlneuron_operator.verdict import Situation
@@ -196,6 +196,22 @@ def test_the_pods_tell_version_digest_and_health() -> None:
     assert found["model"] == {"version": "1.0.0", "digest": "abc", "framework": "sklearn"}
     assert found["health"]["score"] == 70
     assert "2 of 10 requests failed" in found["health"]["message"]
+
+
+def test_the_pods_tell_what_they_did_in_the_last_minutes_and_the_slowest_counts() -> None:
+    situation = Situation(neuron(), observed(settled(), pod(ready=True)))
+    quiet = replace(sample(), recent=Recent(0, 0, None))
+    pods = [replace(sample(), recent=Recent(900, 9, 4.0)), replace(sample(), recent=Recent(100, 0, 12.3456)), quiet]
+    told = status(situation, Told(pods))["health"]
+    assert (told["requests"], told["errorRate"], told["p95Milliseconds"]) == (1000, 0.009, 12.346)
+    assert status(situation, Told([quiet]))["health"] == {
+        "score": 100,
+        "status": "healthy",
+        "requests": 0,
+        "errorRate": 0.0,
+    }
+    later = status(situation, Told([sample()]), {"health": told})["health"]
+    assert later == told, "a new operator has not watched for long enough, and changes nothing"
 
 
 def test_the_pods_tell_what_runs_the_model_and_why() -> None:

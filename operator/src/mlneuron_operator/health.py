@@ -18,6 +18,17 @@ class ModelWarning:
 
 
 @dataclass(frozen=True, slots=True)
+class Recent:
+    """What a pod did over the last few minutes."""
+
+    requests: int
+    failures: int
+    """Of these, those that failed by the server's fault."""
+    p95_ms: float | None
+    """Of its latest requests; None where there were none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What a pod told about itself."""
 
@@ -28,6 +39,10 @@ class Sample:
     started_at: float
     requests: int
     failures: int
+    p95_ms: float | None = None
+    """Of its latest requests; None before the first."""
+    recent: Recent | None = None
+    """None until it was watched for as long."""
     engine: str | None = None
     """What runs the model; None of a runtime that does not say."""
     engine_reason: str | None = None
@@ -57,6 +72,7 @@ class Sample:
             started_at=float(stats["startedAt"]),
             requests=int(stats["requests"]),
             failures=int(stats["failures"]),
+            p95_ms=None if stats.get("p95Ms") is None else float(stats["p95Ms"]),
             engine=engine,
             engine_reason=why,
             warnings=tuple(_warning(item) for item in stats.get("warnings", ())),
@@ -68,7 +84,13 @@ class Sample:
     def told(self) -> tuple[object, ...]:
         """The part that status shows; only a change of it is worth a reconciliation."""
         model = self.version, self.digest, self.framework, self.engine, self.engine_reason
-        return *model, self.score, self.warnings, self.traffic_revision, self.traffic_problem
+        return *model, self.score, self.recent, self.warnings, self.traffic_revision, self.traffic_problem
+
+    def since(self, before: "Sample") -> Recent:
+        """What the same pod did after it told ``before``; all that it counted, if its process was started anew."""
+        known = (before.requests, before.failures) if before.started_at == self.started_at else (0, 0)
+        requests = max(0, self.requests - known[0])
+        return Recent(requests, max(0, self.failures - known[1]), self.p95_ms if requests else None)
 
 
 def _engine(acceleration: dict[str, Any] | None, framework: str) -> tuple[str | None, str | None]:
@@ -93,6 +115,15 @@ def _warning(item: dict[str, Any]) -> ModelWarning:
 def warnings_of(samples: Sequence[Sample]) -> list[ModelWarning]:
     """What any pod warns of, each once, in the order of the pods."""
     return list(dict.fromkeys(warning for sample in samples for warning in sample.warnings))
+
+
+def lately(samples: Sequence[Sample]) -> Recent | None:
+    """What the pods did together, the slowest one's p95; None while none was watched for long enough."""
+    watched = [sample.recent for sample in samples if sample.recent is not None]
+    if not watched:
+        return None
+    slowest = max((one.p95_ms for one in watched if one.p95_ms is not None), default=None)
+    return Recent(sum(one.requests for one in watched), sum(one.failures for one in watched), slowest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,18 @@
 """What status says alike of a neuron and of a variant: whether it serves, what it has loaded, how well it is; pure."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from .api.status import RUNTIME_REASONS, ConditionType, Reason
 from .conditions import Draft
 from .desired.access import url
-from .health import NOTHING_SERVES, Health, Sample, health_of, warnings_of
+from .health import NOTHING_SERVES, Health, Sample, health_of, lately, warnings_of
 from .observation import is_ready
 from .verdict import Situation, Verdict
 
 Object = dict[str, Any]
+
+_RECENTLY: Final = ("requests", "errorRate", "p95Milliseconds")
 
 
 def readiness(situation: Situation, found: Verdict | None, ready: int) -> list[Draft]:
@@ -81,14 +83,25 @@ def loaded_model(situation: Situation, samples: Sequence[Sample], previous: Obje
 
 
 def health(samples: Sequence[Sample], serving: bool, previous: Object) -> Object | None:
-    """The pods' health; the last known while ready pods have not told any, and the worst once none is left."""
+    """The pods' health, and what they did lately; the last known while ready pods have not told any, and the worst once
+    none is left."""
     known: Object | None = previous.get("health")
     if not serving:
         return _written(NOTHING_SERVES) if known else None
     found = health_of(samples)
-    return _written(found) if found else known
+    return {**_written(found), **_lately(samples, known or {})} if found else known
 
 
 def _written(health: Health) -> Object:
     written: Object = {"score": health.score, "status": health.status}
     return {**written, "message": health.message} if health.message else written
+
+
+def _lately(samples: Sequence[Sample], known: Object) -> Object:
+    """As it is known, until the pods were watched for long enough."""
+    found = lately(samples)
+    if found is None:
+        return {name: known[name] for name in _RECENTLY if name in known}
+    rate = round(found.failures / found.requests, 4) if found.requests else 0.0
+    told = {"requests": found.requests, "errorRate": rate}
+    return told if found.p95_ms is None else {**told, "p95Milliseconds": round(found.p95_ms, 3)}

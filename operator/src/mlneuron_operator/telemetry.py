@@ -13,6 +13,7 @@ from .desired.access import METRICS_PORT
 from .engine.store import Key, Store
 from .health import Sample
 from .kinds import POD
+from .lately import Lately
 from .observation import is_ready
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ class Telemetry:
         self._direct = direct
         self._period = period
         self._samples: dict[Key, dict[str, Sample]] = {}
+        self._lately = Lately()
         self._fresh: asyncio.Queue[Key] = asyncio.Queue()
         self._asked: set[Key] = set()
         self._paces: dict[Key, float] = {}
@@ -67,6 +69,7 @@ class Telemetry:
     def forget(self, key: Key) -> None:
         """The neuron is gone."""
         self._samples.pop(key, None)
+        self._lately.forget(key)
         self._paces.pop(key, None)
 
     async def run(self) -> None:
@@ -110,7 +113,9 @@ class Telemetry:
         }
         if not after:
             self._samples.pop(key, None)
+            self._lately.forget(key)
             return
+        after = self._lately.look(key, before, after, time.monotonic())
         self._samples[key] = after
         if {uid: sample.told() for uid, sample in after.items()} != {uid: s.told() for uid, s in before.items()}:
             self._changed(key)
