@@ -26,11 +26,21 @@ TOLERANCE = 1e-9
 
 PARTS = 4
 
+NUMBER = (int, float)
+"""A boolean is one, too. No union of types, which each look at it would make anew."""
+
 prediction: ContextVar[str | None] = ContextVar("prediction", default=None)
 """The present request's mark (its id without REQUEST), once its one row is predicted."""
 
 answered_by: ContextVar[str | None] = ContextVar("answered_by", default=None)
 """The version of the variant that answered the present request, if it was not this process's own."""
+
+
+def forget() -> None:
+    """Begin a request without what its connection's last one left, if that left anything."""
+    for variable in (prediction, answered_by):
+        if variable.get() is not None:
+            variable.set(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class Predicted:
 
     def judged(self, outcome: object) -> tuple[bool, float | None]:
         """Whether the outcome is what was predicted, and how far apart they are where both are numbers."""
-        if isinstance(outcome, bool | int | float) and self.value[0] == "n":
+        if isinstance(outcome, NUMBER) and self.value[0] == "n":
             value: float = struct.unpack(">d", bytes.fromhex(self.value[1:]))[0]
             return math.isclose(value, float(outcome), rel_tol=TOLERANCE), abs(value - float(outcome))
         return sign(outcome) == self.value, None
@@ -74,7 +84,7 @@ class Predicted:
 
 def sign(value: object) -> str:
     """A prediction in few characters: a number as it is, anything else as a digest."""
-    if isinstance(value, bool | int | float):
+    if isinstance(value, NUMBER):
         return "n" + struct.pack(">d", value).hex()
     content = value.encode() if isinstance(value, str) else orjson.dumps(value, default=str)
     return "d" + hashlib.blake2b(content, digest_size=8).hexdigest()

@@ -1,5 +1,6 @@
 """The latest predictions, for outcomes that do not come with a prediction's id. Pure; the clock is given."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 from mlneuron_runtime.traffic.marks import Predicted, read
@@ -16,15 +17,15 @@ class Memory:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._marks: dict[str, dict[str, str]] = {"request_id": {}, "subject": {}}
-        self._judged: dict[str, None] = {}
+        self._marks: dict[str, OrderedDict[str, str]] = {"request_id": OrderedDict(), "subject": OrderedDict()}
+        self._judged: OrderedDict[str, None] = OrderedDict()
 
     def note(self, kind: str, key: str, mark: str) -> None:
         held = self._marks[kind]
-        held.pop(key, None)  # so that the latest stand last
         held[key] = mark
+        held.move_to_end(key)
         if len(held) > REMEMBERED:
-            del held[next(iter(held))]
+            held.popitem(last=False)
 
     def recall(self, kind: str, key: str) -> Predicted | None:
         mark = self._marks[kind].get(key)
@@ -39,5 +40,5 @@ class Memory:
             return False
         self._judged[identifier] = None
         if len(self._judged) > 5 * REMEMBERED:
-            del self._judged[next(iter(self._judged))]
+            self._judged.popitem(last=False)
         return True

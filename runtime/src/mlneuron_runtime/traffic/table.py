@@ -95,6 +95,7 @@ class Table:
     owners: bytes
     person: bytes
     """Sets the neuron's subjects apart from other neurons': who meets the new version here need not there."""
+    shadows: tuple[Variant, ...] = ()
 
     def assigned(self, subject: bytes) -> str:
         """The variant that answers a subject, always the same while its slot is not moved."""
@@ -114,10 +115,6 @@ class Table:
             if variant.version == pin:
                 return name
         return None
-
-    @property
-    def shadows(self) -> list[Variant]:
-        return [variant for variant in self.variants.values() if variant.mode == "Shadow"]
 
 
 NOBODY = Table("", Where.of(Subject()), (PRIMARY,), {}, bytes(SLOTS), b"")
@@ -143,7 +140,8 @@ def parsed(content: bytes, namespace: str, neuron: str) -> Table:
                 raise BadTable(f"slot {slot} is of {names[owners[slot]]} and of {name}; give it to one of them")
             owners[slot] = place
     person = hashlib.blake2b(f"{namespace}/{neuron}".encode(), digest_size=hashlib.blake2b.PERSON_SIZE).digest()
-    return Table(document.revision, Where.of(document.subject), names, variants, bytes(owners), person)
+    shadows = tuple(variant for variant in document.variants if variant.mode == "Shadow")
+    return Table(document.revision, Where.of(document.subject), names, variants, bytes(owners), person, shadows)
 
 
 def check_names(document: Document, variants: Mapping[str, Variant]) -> None:

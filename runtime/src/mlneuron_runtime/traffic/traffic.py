@@ -86,6 +86,8 @@ class Traffic:
 
     def shadows(self, table: Table) -> list[Remote]:
         """Those that the present request is mirrored to."""
+        if not table.shadows:
+            return []
         drawn = [variant.name for variant in table.shadows if self.draw.random() * 100 < variant.percent]
         return [self.remotes[name] for name in drawn if name in self.remotes]
 

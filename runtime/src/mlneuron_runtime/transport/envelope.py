@@ -8,7 +8,7 @@ predicting one row.
 
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import count
 
 import structlog
@@ -59,13 +59,13 @@ class Envelope:
         log.request_id.set(request_id.decode())
         started = False
 
-        async def tagged(message: Message) -> None:
+        def tagged(message: Message) -> Awaitable[None]:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 closing = CLOSE if self.draining() else ()  # asked now: a stop may have come since the request
                 message["headers"] = [*message["headers"], (b"x-request-id", scope.get(ID, request_id)), *closing]
-            await send(message)
+            return send(message)
 
         try:
             app = self.hot.get(scope["path"]) if scope["method"] == "POST" else None

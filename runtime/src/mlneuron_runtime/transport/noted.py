@@ -1,6 +1,6 @@
 """An endpoint's `send` that says who answers, and keeps what is said where somebody wants it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.types import Message, Scope, Send
 
@@ -24,16 +24,16 @@ class Noted:
     __slots__ = ("_fallen", "_scope", "_send", "_variant", "body", "keeps", "seconds", "status")
 
     def __init__(self, scope: Scope, send: Send, variant: str, fallen: str | None = None) -> None:
-        self._scope, self._send, self._variant, self._fallen = scope, send, variant.encode(), fallen
+        self._scope, self._send, self._variant, self._fallen = scope, send, variant, fallen
         self.keeps = False
         self.seconds: Callable[[], float] | None = None
         self.status = 0
         self.body = b""
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = [*message["headers"], (VARIANT, self._variant)]
+            headers = [*message["headers"], (VARIANT, self._variant.encode())]
             mark = marks.prediction.get()
             if mark is not None:
                 headers.append((PREDICTION, mark.encode()))
@@ -45,7 +45,7 @@ class Noted:
             message["headers"] = headers
         elif self.keeps:
             self.body += message.get("body", b"")
-        await self._send(message)
+        return self._send(message)
 
 
 def identify(scope: Scope, mark: str) -> None:

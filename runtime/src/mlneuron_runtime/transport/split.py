@@ -44,17 +44,16 @@ class Split:
         if self.traffic.table is None and not self.traffic.named:
             await self.endpoint(scope, receive, send)
             return
-        marks.prediction.set(None)
-        marks.answered_by.set(None)
+        marks.forget()
         headers = dict(scope["headers"])
         if self.traffic.table is None or HOP in headers:
             await self.within_deadline(number_of(headers.get(DEADLINE)), scope, receive, send)
             return
         try:
-            body = await self.body_of(scope, receive)
+            body = self.whole_body(scope) or await self.body_of(scope, receive)
             table = self.traffic.table or NOBODY  # as of now: nothing waits from here until it is known who answers
             asked = of_request(table.where, self.protocol, headers, head_of(headers, body), version_of(scope["path"]))
-            name = self.traffic.assigned(table, asked, self.version)
+            name = self.traffic.assigned(table, asked, None if asked.pin is None else self.version)
         except RequestError:
             with self.plane.request(PROTOCOL[self.protocol]):  # refused requests are counted as others are
                 raise
@@ -71,12 +70,14 @@ class Split:
         served = self.plane.served
         return None if served is None else served.version
 
-    async def body_of(self, scope: Scope, receive: Receive) -> bytes:
-        """The body, kept for the endpoint, which looks at what is said of it."""
-        serving = self.plane.config.serving
+    def whole_body(self, scope: Scope) -> bytes | None:
+        """The body, where it has come and is small enough; the endpoint looks at what is said of it."""
         whole: bytes | None = scope["state"].get(BODY)
-        if whole is not None and len(whole) <= serving.max_body_bytes:
-            return whole
+        return whole if whole is None or len(whole) <= self.plane.config.serving.max_body_bytes else None
+
+    async def body_of(self, scope: Scope, receive: Receive) -> bytes:
+        """The body, kept for the endpoint."""
+        serving = self.plane.config.serving
         body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds, octets=True)
         scope["state"][BODY] = body
         return body
@@ -199,5 +200,7 @@ def head_of(headers: Mapping[bytes, bytes], body: bytes) -> bytes:
 
 def version_of(path: str) -> str | None:
     """The version that a path of V1 or V2 names."""
+    if "/versions/" not in path:
+        return None
     _, _, rest = path.partition("/versions/")
     return rest.partition("/")[0].partition(":")[0] or None
