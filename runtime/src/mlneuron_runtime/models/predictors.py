@@ -102,7 +102,7 @@ def most_probable(classes: Any, probabilities: Any) -> Prediction:
     """Label and confidence from one pass."""
     best = probabilities.argmax(axis=1)
     probabilities = probabilities.astype(np.float64, copy=False)
-    return Prediction(classes.take(best), probabilities[np.arange(len(best)), best], {PROBABILITIES: probabilities})
+    return Prediction(classes.take(best), np.maximum.reduce(probabilities, axis=1), {PROBABILITIES: probabilities})
 
 
 def asked_twice(estimator: Any, rows: Any) -> Prediction:

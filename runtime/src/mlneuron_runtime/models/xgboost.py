@@ -165,8 +165,10 @@ def binary(probabilities: Any) -> Prediction:
     values = (probabilities > 0.5).astype(np.int64)
     if probabilities.ndim > 1:
         return Prediction(values)
-    both = np.stack([1 - probabilities, probabilities], axis=1).astype(np.float64)
-    return Prediction(values, both.max(axis=1), {PROBABILITIES: both})
+    both = np.empty((len(probabilities), 2))
+    both[:, 1] = probabilities
+    both[:, 0] = 1 - probabilities
+    return Prediction(values, np.maximum.reduce(both, axis=1), {PROBABILITIES: both})
 
 
 def binary_margin(margins: Any) -> Prediction:
