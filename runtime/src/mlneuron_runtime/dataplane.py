@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from mlneuron_runtime import tallies
 from mlneuron_runtime.answer import Answer
-from mlneuron_runtime.batcher import Batcher, Failure, Piece
+from mlneuron_runtime.batcher import Batcher, Failure
 from mlneuron_runtime.errors import (
     DeadlineExceeded,
     InvalidInput,
@@ -191,27 +191,30 @@ class Request:
         plane.telemetry.reached_model()
         pieces = batcher.at_once(inputs) if self._protocol == ONE_A_TURN or plane.alone() else None
         if pieces is None:
-            pieces = await self._queued(batcher, inputs, timeout)
+            limit = plane.config.serving.timeout_seconds
+            limit = limit if timeout is None else min(limit, timeout)
+            try:
+                pieces = await batcher.submit(inputs, limit)
+            except (TimeoutError, RequestError) as error:
+                self._unanswered(inputs, limit, error)
         seconds = plane.clock() - started
-        bad = sum([piece.size for piece in pieces if isinstance(piece.outcome, Failure)])
+        bad = 0
+        for piece in pieces:
+            if isinstance(piece.outcome, Failure):
+                bad += piece.size
         plane.telemetry.answered(rows_of(inputs) - bad, bad, seconds)
         return Answer(served, pieces, seconds)
 
-    async def _queued(self, batcher: Batcher, inputs: Inputs, timeout: float | None) -> list[Piece]:  # noqa: ASYNC109
-        """The model's pieces; rows that get none count as failed predictions, as the guide counts them."""
-        plane = self._plane
-        limit = plane.config.serving.timeout_seconds
-        limit = limit if timeout is None else min(limit, timeout)
-        try:
-            return await batcher.submit(inputs, limit)
-        except TimeoutError as error:
-            plane.telemetry.answered(0, rows_of(inputs), limit)
+    def _unanswered(self, inputs: Inputs, limit: float, error: Exception) -> NoReturn:
+        """Rows that get no answer count as failed predictions, as the guide counts them."""
+        telemetry = self._plane.telemetry
+        if isinstance(error, TimeoutError):
+            telemetry.answered(0, rows_of(inputs), limit)
             raise DeadlineExceeded(
                 "server", f"the model did not answer within {limit:g} s (serving.timeoutSeconds); try again later"
             ) from error
-        except RequestError:
-            plane.telemetry.predicted(0, rows_of(inputs))
-            raise
+        telemetry.predicted(0, rows_of(inputs))
+        raise error
 
 
 def describe(served: Served) -> Mapping[str, object]:

@@ -22,7 +22,7 @@ from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.errors import InvalidInput, RequestError
 from mlneuron_runtime.signature import Rows
 from mlneuron_runtime.tallies import PROTOCOL
-from mlneuron_runtime.transport.wire import encode, parse_object, read_body, send_json
+from mlneuron_runtime.transport.wire import encode, parse_object, read_body, send_json, whole_body
 
 if TYPE_CHECKING:
     from mlneuron_runtime.traffic.marks import Marks
@@ -44,7 +44,8 @@ class Predict:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         plane = self.plane
         with plane.request(GUIDE) as request:
-            asked, _ = await ask(plane, scope, receive)
+            body = whole_body(scope, plane.config.serving.max_body_bytes)
+            asked = (await ask(plane, scope, receive))[0] if body is None or len(body) > LARGE_BODY else read(body)
             served = plane.named(asked.get("model_version"))
             inputs = served.model.signature.row(required(asked, "features"))
             answer = await request.infer(served, inputs)
@@ -83,9 +84,14 @@ async def ask(plane: DataPlane, scope: Scope, receive: Receive) -> tuple[dict[st
     serving = plane.config.serving
     body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds)
     large = len(body) > LARGE_BODY
-    asked = await asyncio.to_thread(parse_object, body) if large else parse_object(body)
+    return await asyncio.to_thread(read, body) if large else read(body), large
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """What the body asks for."""
+    asked = parse_object(body)
     check_user(asked)
-    return asked, large
+    return asked
 
 
 def required(asked: dict[str, Any], field: str) -> object:

@@ -24,6 +24,9 @@ OCTETS_TYPE = b"application/octet-stream"
 BODY = "body"
 """In the scope's `state`: the body, where the server had all of it before it called the app."""
 
+SAYING = frozenset({b"content-length", b"content-type", b"content-encoding"})
+"""Headers that say what a body is."""
+
 LONGEST_LENGTH = 18
 """Digits of a Content-Length that are worth reading: Python refuses to read thousands."""
 
@@ -113,10 +116,9 @@ async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float, 
     """The body, refused as soon as it is known to be too large: by its header, else at the byte that is too
     many. `octets`: it may be said to be bytes.
     """
-    check_headers(scope, limit, octets)
-    whole: bytes | None = scope["state"].get(BODY)
+    whole = whole_body(scope, limit, octets)
     if whole is not None:
-        return within(whole, limit)
+        return whole
     try:
         async with asyncio.timeout(timeout):
             message = await receive()
@@ -125,6 +127,13 @@ async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float, 
             return await _read_rest(message, receive, limit)
     except TimeoutError as error:
         raise SlowBody("body", f"the body did not arrive within {timeout:g} s; send it faster or smaller") from error
+
+
+def whole_body(scope: Scope, limit: int, octets: bool = False) -> bytes | None:
+    """The body where the server has all of it, which needs no waiting; refused as `read_body` does."""
+    check_headers(scope, limit, octets)
+    whole: bytes | None = scope["state"].get(BODY)
+    return whole if whole is None else within(whole, limit)
 
 
 async def _read_rest(message: Any, receive: Receive, limit: int) -> bytes:
@@ -157,9 +166,16 @@ def too_large(limit: int) -> BodyTooLarge:
 def check_headers(scope: Scope, limit: int, octets: bool = False) -> None:
     """Refuse what the headers already tell: too long, compressed, or said to be something other than JSON."""
     for name, value in scope["headers"]:
+        if name not in SAYING:
+            continue
         if name == b"content-length" and value.isdigit() and (len(value) > LONGEST_LENGTH or int(value) > limit):
             raise too_large(limit)
-        if name == b"content-type" and not is_json(value) and not (octets and value.lower() == OCTETS_TYPE):
+        if (
+            name == b"content-type"
+            and value != JSON_TYPE
+            and not is_json(value)
+            and not (octets and value.lower() == OCTETS_TYPE)
+        ):
             raise UnsupportedBody(
                 "Content-Type",
                 "the body must be JSON; send Content-Type: application/json",
