@@ -12,7 +12,8 @@ from .verdict import Situation, Verdict
 
 Object = dict[str, Any]
 
-_RECENTLY: Final = ("requests", "errorRate", "p95Milliseconds")
+RECENTLY: Final = ("requests", "errorRate", "p95Milliseconds")
+"""Keys of ``status.health`` about the last minutes."""
 
 
 def readiness(situation: Situation, found: Verdict | None, ready: int) -> list[Draft]:
@@ -101,7 +102,7 @@ def _lately(samples: Sequence[Sample], known: Object) -> Object:
     """As it is known, until the pods were watched for long enough."""
     found = lately(samples)
     if found is None:
-        return {name: known[name] for name in _RECENTLY if name in known}
+        return {name: known[name] for name in RECENTLY if name in known}
     rate = round(found.failures / found.requests, 4) if found.requests else 0.0
     told = {"requests": found.requests, "errorRate": rate}
     return told if found.p95_ms is None else {**told, "p95Milliseconds": round(found.p95_ms, 3)}

@@ -12,6 +12,7 @@ from mlneuron_operator.federation.report import NeuronFacts, VariantFacts
 from .world import facts
 
 NOW = 1_800_000_000.0
+LATELY = {"requests": 1200, "errorRate": 0.01, "p95Milliseconds": 4.2}
 
 
 def test_a_registration_says_what_the_neuron_is() -> None:
@@ -47,7 +48,7 @@ def test_a_registration_says_what_the_neuron_is() -> None:
 
 
 def test_a_heartbeat_says_how_the_neuron_is_and_never_names_it() -> None:
-    assert report.heartbeat(facts(config_version="7", build_version="b1"), NOW) == {
+    assert report.heartbeat(facts(config_version="7", build_version="b1", performance=LATELY), NOW) == {
         "status": "active",
         "healthScore": 100,
         "uptime": 90,
@@ -59,6 +60,7 @@ def test_a_heartbeat_says_how_the_neuron_is_and_never_names_it() -> None:
             "framework": "sklearn",
             "modelVersion": "1.0.0",
         },
+        "performanceMetrics": LATELY,
         "configVersion": "7",
         "buildVersion": "b1",
     }

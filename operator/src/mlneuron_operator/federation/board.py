@@ -11,6 +11,7 @@ from ..api.variant import ModelVariant
 from ..api.variant_status import VariantConditionType, VariantReason
 from ..desired.pod import container_ports
 from ..health import Sample
+from ..standing import RECENTLY
 from .report import Key, NeuronFacts, VariantFacts
 from .state import FederationState
 
@@ -79,7 +80,7 @@ def facts_of(neuron: MLNeuron, status: Mapping[str, Any], samples: Sequence[Samp
     """The facts of a neuron as its status tells them; pure."""
     conditions = {item["type"]: item for item in status["conditions"]}
     ready = conditions[ConditionType.READY]
-    resources = neuron.spec.resources
+    resources, health = neuron.spec.resources, status.get("health", {})
     return NeuronFacts(
         key=neuron.key,
         uid=neuron.uid,
@@ -93,7 +94,8 @@ def facts_of(neuron: MLNeuron, status: Mapping[str, Any], samples: Sequence[Samp
         stalled=ConditionType.STALLED in conditions,
         reconciling=ConditionType.RECONCILING in conditions,
         message=ready["message"],
-        health_score=status.get("health", {}).get("score"),
+        health_score=health.get("score"),
+        performance={name: health[name] for name in RECENTLY if name in health},
         started_at=min((sample.started_at for sample in samples), default=None),
         replicas_ready=status["readyReplicas"],
         replicas_desired=int(status["summary"]["replicas"].partition("/")[2]),

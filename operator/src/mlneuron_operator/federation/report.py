@@ -70,6 +70,8 @@ class NeuronFacts:
     """Why it is not ready, in the words of its Ready condition."""
     health_score: int | None = None
     """0-100 by the federation's rules; None when no pod tells."""
+    performance: Mapping[str, float] = field(default_factory=dict)
+    """requests, errorRate (0 to 1) and p95Milliseconds of the last minutes, as far as they are known."""
     started_at: float | None = None
     """Since when it serves."""
     replicas_ready: int = 0
@@ -156,6 +158,7 @@ def heartbeat(facts: NeuronFacts, now: float) -> Body:
         ),
     } | _without_nothing(
         {
+            "performanceMetrics": dict(facts.performance) or None,
             "errorLog": None if facts.ready else text(facts.message, MAX_TEXT),
             "configVersion": text(facts.config_version, MAX_VERSION),
             "buildVersion": text(facts.build_version, MAX_BUILD_VERSION),
