@@ -255,3 +255,24 @@ def test_columns_of_whole_numbers_take_no_fractions() -> None:
     assert list(whole.rows([[1, 2], [1, 2.5]]).faults) == [1]
     with pytest.raises(InvalidInput, match=r"x\[0\]\[1\] is not whole; send a whole number"):
         whole.tensors([Tensor("x", np.array([[1, 2.5]]))])
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e39, -1e39])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_tensors_number_that_no_model_takes_is_named_among_few_and_among_many(
+    rows: int, wrong: float, dtype: type
+) -> None:
+    values = np.ones((rows, 2))
+    with np.errstate(over="ignore"):
+        values = values.astype(dtype)
+        values[rows - 1, 1] = wrong
+    with pytest.raises(InvalidInput) as refused:
+        Matrix(2).tensors([Tensor("x", values)])
+    assert refused.value.field == f"x[{rows - 1}][1]"
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+def test_missing_values_pass_among_few_and_among_many(rows: int) -> None:
+    values = np.full((rows, 2), np.nan)
+    assert np.isnan(Matrix(2, nullable=True).tensors([Tensor("x", values)])[0]).all()

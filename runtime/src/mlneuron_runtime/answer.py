@@ -76,18 +76,18 @@ class Answer:
 
     def tensors(self) -> dict[str, Array]:
         """Every output by its name, all rows of it; raises ModelFailed for any row."""
-        failure = self.failure
-        if failure is not None:
-            raise failure
-        parts = [outputs_of(piece.outcome, piece.start, piece.stop) for piece in self.pieces]
+        parts = []
+        for piece in self.pieces:
+            if isinstance(piece.outcome, Failure):
+                raise failed(piece.outcome)
+            parts.append(outputs_of(piece.outcome, piece.start, piece.stop))
         return (
             parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         )
 
 
-def outputs_of(outcome: Prediction | Failure, start: int, stop: int) -> dict[str, Array]:
+def outputs_of(outcome: Prediction, start: int, stop: int) -> dict[str, Array]:
     """The rows of a prediction's outputs, as views."""
-    assert isinstance(outcome, Prediction)  # noqa: S101  # failures were raised
     return {name: array[start:stop] for name, array in outcome.tensors().items()}
 
 

@@ -146,6 +146,9 @@ class DataPlane:
 
     def model(self, name: str, version: str | None = None) -> Served:
         """The served model, if a path or message names it and its version."""
+        served = self._served
+        if served is not None and name == served.name and not version:
+            return served
         served = self.named(None)
         if name != served.name:
             raise UnknownModel("model", f"no model of this name is served here; available: {served.name}", name)

@@ -11,14 +11,11 @@ import numpy as np
 
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.signature.base import MAX_FEATURES, Rows, check_batch, check_rows, kind
-from mlneuron_runtime.signature.values import LARGEST, FloatArray, cast, complaint, refuse, within
+from mlneuron_runtime.signature.values import LARGEST, FloatArray, cast, complaint, in_range, refuse, within
 from mlneuron_runtime.tensors import Array, Inputs, Tensor, TensorSpec
 
 INPUT = "features"
 """The input's name in the protocol's metadata."""
-
-SHORT = 64
-"""Up to so many numbers, Python's own min and max beat numpy's."""
 
 
 @dataclass(frozen=True)
@@ -217,11 +214,3 @@ def flattened(values: Array, name: str) -> Array:
     if values.ndim == 0 or values.size != len(values) or values.ndim > 2 or values.size == 0:
         raise InvalidInput(f"{name}.shape", f"{name} has the shape {list(values.shape)}; send [rows] or [rows, 1]")
     return values.reshape(-1)
-
-
-def in_range(values: "array[float]") -> bool:
-    """Whether all are finite as 32-bit floats."""
-    if len(values) <= SHORT:
-        total = sum(values)  # not itself if one of them is not a number
-        return total == total and max(values) <= LARGEST and min(values) >= -LARGEST
-    return bool(np.abs(np.frombuffer(values)).max() <= LARGEST)

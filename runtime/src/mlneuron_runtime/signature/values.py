@@ -27,6 +27,9 @@ TEXT, BOOLEAN = "BYTES", "BOOL"
 LARGEST = float(np.finfo(np.float32).max)
 """Trees, xgboost and torch compute in 32-bit floats: a larger number would reach them as infinity."""
 
+SHORT = 64
+"""Up to so many numbers, Python's own min and max beat numpy's."""
+
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
 BOUNDS = "send a finite number between -3.4e38 and 3.4e38 (a 32-bit float)"
@@ -76,6 +79,14 @@ def _wholes(values: Sequence[Any], datatype: str) -> Array | None:
         return None
 
 
+def in_range(values: Sequence[float]) -> bool:
+    """Whether all are finite as 32-bit floats."""
+    if len(values) <= SHORT:
+        total = sum(values)  # not itself if one of them is not a number
+        return total == total and max(values) <= LARGEST and min(values) >= -LARGEST
+    return bool(np.abs(np.asarray(values)).max() <= LARGEST)
+
+
 def within(numbers: FloatArray, datatype: str, nullable: bool) -> Array:
     """Which of the numbers are in the range of the floats that models compute in."""
     fit: Array = np.abs(numbers) <= (LARGEST_HALF if datatype == "FP16" else LARGEST)
@@ -121,6 +132,8 @@ def cast(values: Array, name: str, datatype: str, nullable: bool = False) -> Arr
         return _cast_text(values, name, nullable)
     if datatype in FLOATS:
         numbers = values.astype(np.float64, copy=False)
+        if 0 < numbers.size <= SHORT and datatype != "FP16" and in_range(numbers.ravel().tolist()):
+            return values.astype(DTYPES[datatype], copy=False)
         fit = within(numbers, datatype, nullable)
         wrong = f"is out of range; {HALF_BOUNDS if datatype == 'FP16' else BOUNDS}"
     else:

@@ -271,5 +271,7 @@ def described(name: str, values: Array) -> dict[str, Any]:
 def json_output(name: str, values: Array) -> dict[str, Any]:
     """Numbers as Python has them: of an FP32 all digits, so that it is the same number to whoever reads it as FP64."""
     output = described(name, values)
-    output["data"] = strings(values) if output["datatype"] == "BYTES" else values.ravel().tolist()
+    output["data"] = (
+        strings(values) if output["datatype"] == "BYTES" else (values if values.ndim == 1 else values.ravel()).tolist()
+    )
     return output

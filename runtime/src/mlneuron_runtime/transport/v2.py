@@ -15,7 +15,7 @@ from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.transport.guide import LARGE_BODY
 from mlneuron_runtime.transport.oip import Asked, Told, infer, note
 from mlneuron_runtime.transport.oip_json import asked, binary_answer, json_answer
-from mlneuron_runtime.transport.wire import LONGEST_LENGTH, OCTETS_TYPE, parse_object, read_body, send_json
+from mlneuron_runtime.transport.wire import LONGEST_LENGTH, OCTETS_TYPE, parse_object, read_body, send_json, whole_body
 
 V2 = PROTOCOL["v2"]
 
@@ -38,15 +38,16 @@ class Infer:
                 name, version = scope["path_params"]["name"], scope["path_params"].get("version")
             served = plane.model(name, version)
             serving = plane.config.serving
-            body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds, octets=True)
+            body = whole_body(scope, serving.max_body_bytes, octets=True)
+            if body is None:
+                body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds, octets=True)
             header = header_length(scope["headers"], len(body))
             large = len(body) > LARGE_BODY
             wanted = await asyncio.to_thread(decoded, body, header) if large else decoded(body, header)
             told = await infer(request, served, wanted)
             if plane.marks is not None:
                 note(plane.marks, told)
-            values = 0 if wanted.binary else sum([values.size for values in told.outputs.values()])
-            large = values > LARGE_ANSWER
+            large = not wanted.binary and size_of(told) > LARGE_ANSWER
             parts, headers = await asyncio.to_thread(encoded, told, wanted) if large else encoded(told, wanted)
         await send_answer(send, parts, headers)
 
@@ -72,13 +73,21 @@ def header_length(headers: Sequence[tuple[bytes, bytes]], size: int) -> int | No
     return None
 
 
+def size_of(told: Told) -> int:
+    """Values in the answer."""
+    size = 0
+    for values in told.outputs.values():
+        size += values.size
+    return size
+
+
 Encoded = tuple[list[bytes], list[tuple[bytes, bytes]]]
 """The parts of a body, and the headers that it needs beside its length."""
 
 
 def encoded(told: Told, wanted: Asked) -> Encoded:
     """As JSON, or with the bytes of what was asked for as bytes behind it."""
-    if not wanted.binary and not any(output.binary for output in wanted.outputs):
+    if not wanted.binary and not (wanted.outputs and any(output.binary for output in wanted.outputs)):
         return [json_answer(told)], []
     said = {output.name: output.binary for output in wanted.outputs}
     as_bytes = [wanted.binary if (binary := said.get(name)) is None else binary for name in told.outputs]
