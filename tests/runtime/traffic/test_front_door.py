@@ -262,6 +262,24 @@ async def test_assignment_outlives_a_restart_of_the_front_door(http: aiohttp.Cli
             assert await answering(http, again.url, range(60)) == before
 
 
+async def test_what_a_gateway_has_split_is_not_split_again(http: aiohttp.ClientSession, three: Fleet) -> None:
+    """But a caller who names a variant gets it all the same."""
+    await split(http, three, "given", candidate=100, other=0)
+    url, row = three.front.url, {"features": [1, 2], "user_id": "user-1"}
+    assert (await predict(http, url, row))[1]["model_variant"] == "candidate"
+    before = (await stats(http, three.front))["traffic"]["variants"]
+    status, told, headers = await predict(http, url, row, X_Mlneuron_Split="gateway")
+    assert (status, told["model_variant"], headers["X-Neuron-Variant"]) == (200, PRIMARY, PRIMARY)
+    batch = {"batch_features": [[1, 2], [1, 2]], "user_ids": ["user-1", "user-2"]}
+    async with http.post(f"{url}/batch_predict", json=batch, headers={"X-Mlneuron-Split": "gateway"}) as reply:
+        assert reply.headers["X-Neuron-Variant"] == PRIMARY
+    pinned = await predict(http, url, row, X_Mlneuron_Split="gateway", X_Neuron_Variant="other")
+    assert pinned[1]["model_variant"] == "other"
+    after = (await stats(http, three.front))["traffic"]["variants"]
+    news = {name: after[name]["requests"] - before[name]["requests"] for name in after}
+    assert news == {PRIMARY: 2, "candidate": 0, "other": 1}
+
+
 async def test_a_request_is_sent_on_once_at_most(http: aiohttp.ClientSession, three: Fleet) -> None:
     own = three.entry("candidate", 100) | {"url": three.front.url}
     three.write("circle", own)
@@ -276,7 +294,9 @@ async def test_the_payload_log_tells_the_version_that_answered(http: aiohttp.Cli
         two.write("half", two.entry("candidate", 50))
         log = {"url": sink.url, "mode": "Response"}
         front = stack.enter_context(member(tmp_path, "primary", trafficFile=str(two.table), payloadLog=log))
-        await in_force(http, front, "half")
+        logging = stack.enter_context(member(tmp_path, "candidate", payloadLog=log))
+        two.write("logging", two.entry("candidate", 50) | {"url": logging.url})
+        await in_force(http, front, "logging")
         names = await answering(http, front.url, range(12))
         channel = grpc.aio.insecure_channel(f"127.0.0.1:{front.grpc_port}")
         for user in names:

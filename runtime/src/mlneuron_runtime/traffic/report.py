@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from mlneuron_runtime.metrics import buckets
 from mlneuron_runtime.tallies import Tallies
 from mlneuron_runtime.traffic.counters import BOUNDS, COARSE, COMPARISONS, FALLBACKS, Counted, agreed, counted
-from mlneuron_runtime.traffic.table import PRIMARY, Variant
+from mlneuron_runtime.traffic.table import Variant
 from mlneuron_runtime.traffic.traffic import Traffic
 
 
@@ -28,7 +28,8 @@ def stats(traffic: Traffic, everyone: Sequence[Tallies]) -> dict[str, Any]:
 
 
 def names(traffic: Traffic) -> list[str]:
-    return [PRIMARY, *traffic.remotes]
+    """This pod's own, and those that it knows."""
+    return [traffic.identity.variant, *traffic.remotes]
 
 
 def of_variant(traffic: Traffic, name: str, one: Counted) -> dict[str, Any]:

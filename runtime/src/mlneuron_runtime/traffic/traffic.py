@@ -23,7 +23,7 @@ from mlneuron_runtime.traffic.marks import Marks, prediction
 from mlneuron_runtime.traffic.memory import Memory
 from mlneuron_runtime.traffic.mirror import Mirror
 from mlneuron_runtime.traffic.remote import Remote
-from mlneuron_runtime.traffic.subject import LATEST, Asked
+from mlneuron_runtime.traffic.subject import LATEST, PIN_HEADER, Asked, Pin
 from mlneuron_runtime.traffic.table import PRIMARY, BadTable, Table, parsed
 
 log = structlog.get_logger()
@@ -54,14 +54,14 @@ class Traffic:
     remotes: dict[str, Remote] = field(default_factory=dict)
     mirror: Mirror = field(default_factory=Mirror)
     board: Board = field(init=False)
-    primary: Counters = field(init=False)
+    own: Counters = field(init=False)
     memory: Memory = field(init=False)
     _seen: State | None = None
     _watch: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
         self.board = Board(self.tallies)
-        self.primary = self.board.of(PRIMARY)
+        self.own = self.board.of(self.identity.variant)
         self.memory = Memory(self.now)
         if self.named:
             self.use(Marks(self.identity.variant, self.now))
@@ -71,18 +71,27 @@ class Traffic:
         """Whether this is a variant's pod."""
         return self.identity.variant != PRIMARY
 
-    def assigned(self, table: Table, asked: Asked, own: str | None) -> str:
-        """Who answers; `own` is the primary's version. Raises UnknownVersion for a pin that means nobody."""
-        pin = asked.pin
-        if pin is not None:
-            name = PRIMARY if pin.value == own else table.pinned(pin.value)
-            if name is None:
-                versions = [own, *table.variants, *(variant.version for variant in table.variants.values())]
-                known = ", ".join([PRIMARY, LATEST, *(version for version in versions if version)])
-                told = f"{pin.field} names nothing that is served here; available: {known}"
-                raise UnknownVersion(pin.field, told, pin.value)
-            return name
+    def assigned(self, table: Table, asked: Asked, own: str | None, *, given: bool = False) -> str:
+        """Who answers; `own` is this pod's version. A request that a gateway has `given` to this pod is its own.
+        Raises UnknownVersion for a pin that means nobody.
+        """
+        if asked.pin is not None:
+            return self.pinned(table, asked.pin, own)
+        if given:
+            return self.identity.variant
         return table.anyone(self.draw) if asked.subject is None else table.assigned(asked.subject)
+
+    def pinned(self, table: Table, pin: Pin, own: str | None) -> str:
+        """The variant that a caller names; a variant's pod knows no other."""
+        me = self.identity.variant
+        name = me if pin.value in (me, own) else table.pinned(pin.value)
+        if name is not None and (name == me or not self.named):
+            return name
+        versions = [own, *table.variants, *(variant.version for variant in table.variants.values())]
+        known = ", ".join([me, LATEST, *(version for version in versions if version)])
+        told = f"{pin.field} names nothing that is served here; available: {known}"
+        elsewhere = f". A gateway brought the request here; it knows others by their names in {PIN_HEADER}"
+        raise UnknownVersion(pin.field, told + elsewhere if self.named else told, pin.value)
 
     def shadows(self, table: Table) -> list[Remote]:
         """Those that the present request is mirrored to."""

@@ -1,4 +1,4 @@
-"""Endpoints whose requests and answers go into the payload log."""
+"""Endpoints whose requests and answers go into the payload log: by the pod that its caller reached."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +10,7 @@ from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.payloads import LARGEST, Exchange, Payload, PayloadLog
 from mlneuron_runtime.traffic.marks import answered_by
 from mlneuron_runtime.transport.envelope import public
+from mlneuron_runtime.transport.forwarding import HOP
 from mlneuron_runtime.transport.wire import BODY, Disconnected, shape_of
 
 HEAD_LENGTH = b"inference-header-content-length"
@@ -32,7 +33,7 @@ class Captured:
         self.passed_on = passed_on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self.payloads.takes():
+        if sent_on(scope) or not self.payloads.takes():
             await self.endpoint(scope, receive, send)
             return
         capture = Capture(scope, receive, send)
@@ -49,6 +50,11 @@ class Captured:
         if capture.status:  # else the caller has left
             trace = self.passed_on().get("traceparent")
             self.payloads.offer(exchange(self.plane, self.protocol, started, capture, trace))
+
+
+def sent_on(scope: Scope) -> bool:
+    """Whether another pod of the neuron sent this request, and logs it."""
+    return any(name == HOP for name, _ in scope["headers"])
 
 
 class Capture:

@@ -16,6 +16,9 @@ PassedOn = Callable[[], Mapping[str, str]]
 HOP = b"x-mlneuron-hop"
 """Marks a request that was sent on once: it is answered where it arrives."""
 
+GIVEN = b"x-mlneuron-split"
+"""Marks a request that a gateway has split: it is answered where it arrives, and counted there."""
+
 DEADLINE = b"x-request-deadline-ms"
 
 GOES_ON = frozenset({b"content-type", b"authorization", HEADER_LENGTH})

@@ -116,7 +116,7 @@ def models(plane: DataPlane) -> dict[str, Any]:
 
 def variants_metrics(plane: DataPlane) -> Iterator[Metric]:
     """Of the variants, where there may be any."""
-    if plane.traffic is None or plane.traffic.named:
+    if plane.traffic is None:
         return iter(())
     from mlneuron_runtime.traffic import report
 
@@ -125,7 +125,7 @@ def variants_metrics(plane: DataPlane) -> Iterator[Metric]:
 
 def variants_stats(plane: DataPlane) -> dict[str, Any]:
     """The same for /stats."""
-    if plane.traffic is None or plane.traffic.named:
+    if plane.traffic is None:
         return {}
     from mlneuron_runtime.traffic import report
 

@@ -1,5 +1,6 @@
 """Endpoints of a neuron whose versions compete: each request is answered by the variant that its subject is assigned
-to, here or by one hop, and by the primary where that variant gives no answer.
+to, here or by one hop, and by the primary where that variant gives no answer. What a gateway has split already is
+answered where it arrives, also by a variant's own pod, which then counts it.
 
 In front of an endpoint, so that no protocol knows of it. The answer says who gave it: `X-Neuron-Variant`, and
 `X-Neuron-Fallback: candidate; timeout` where the primary stood in.
@@ -19,10 +20,10 @@ from mlneuron_runtime.traffic.client import Response
 from mlneuron_runtime.traffic.mirror import Copy
 from mlneuron_runtime.traffic.remote import Fallen, Remote
 from mlneuron_runtime.traffic.subject import Asked, Pin, of_request
-from mlneuron_runtime.traffic.table import NOBODY, PRIMARY, Table
+from mlneuron_runtime.traffic.table import NOBODY, Table
 from mlneuron_runtime.traffic.traffic import Traffic
 from mlneuron_runtime.transport import rows
-from mlneuron_runtime.transport.forwarding import DEADLINE, HOP, PassedOn, sent_on, told_back
+from mlneuron_runtime.transport.forwarding import DEADLINE, GIVEN, HOP, PassedOn, sent_on, told_back
 from mlneuron_runtime.transport.noted import SECONDS, Noted, number_of, own_id
 from mlneuron_runtime.transport.v2 import HEADER_LENGTH
 from mlneuron_runtime.transport.wire import BODY, LONGEST_LENGTH, read_body
@@ -46,27 +47,29 @@ class Split:
             return
         marks.forget()
         headers = dict(scope["headers"])
-        if self.traffic.table is None or HOP in headers:
+        given = GIVEN in headers
+        if HOP in headers or (self.traffic.table is None and not given):
             await self.within_deadline(number_of(headers.get(DEADLINE)), scope, receive, send)
             return
         try:
             body = self.whole_body(scope) or await self.body_of(scope, receive)
             table = self.traffic.table or NOBODY  # as of now: nothing waits from here until it is known who answers
             asked = of_request(table.where, self.protocol, headers, head_of(headers, body), version_of(scope["path"]))
-            name = self.traffic.assigned(table, asked, None if asked.pin is None else self.version)
+            own = None if asked.pin is None else self.version
+            name = self.traffic.assigned(table, asked, own, given=given)
         except RequestError:
             with self.plane.request(PROTOCOL[self.protocol]):  # refused requests are counted as others are
                 raise
-        if asked.rows is not None:
+        if asked.rows is not None and not given:
             await rows.answered(self, table, asked.rows, scope, receive, send)
-        elif name == PRIMARY:
+        elif name == self.traffic.identity.variant:
             await self.here(table, asked, scope, receive, send)
         else:
             await self.there(table, self.traffic.remotes[name], asked, scope, receive, send)
 
     @property
     def version(self) -> str | None:
-        """The primary's own."""
+        """This pod's own."""
         served = self.plane.served
         return None if served is None else served.version
 
@@ -96,10 +99,10 @@ class Split:
     async def here(
         self, table: Table, asked: Asked, scope: Scope, receive: Receive, send: Send, fallen: str | None = None
     ) -> int:
-        """Answer by the primary; the status. `fallen` says for whom, and why: that is then no request of its own."""
+        """Answer by this pod; the status. `fallen` says for whom, and why: that is then no request of its own."""
         traffic = self.traffic
-        clock, counters = traffic.clock, traffic.primary
-        noted, started = Noted(scope, send, PRIMARY, fallen), clock()
+        clock, counters = traffic.clock, traffic.own
+        noted, started = Noted(scope, send, traffic.identity.variant, fallen), clock()
         shadows = [] if fallen is not None or asked.pin is not None else traffic.shadows(table)
         noted.keeps = bool(shadows)
         try:

@@ -79,7 +79,7 @@ class Split:
     ) -> bytes:  # fmt: skip
         """Answer by the primary. `fallen` says for whom, and why: that is then no request of its own."""
         traffic = self.traffic
-        clock, counters = traffic.clock, traffic.primary
+        clock, counters = traffic.clock, traffic.own
         shadows = [] if fallen is not None or asked.pin is not None else traffic.shadows(table)
         started = clock()
         try:
