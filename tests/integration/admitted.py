@@ -54,6 +54,16 @@ ADMITTED: Final[dict[str, Spec]] = {
     "a route": route(
         host="*.example.com", path="/a", ingressClassName="nginx", tlsSecretName="t", annotations={"a.b/c": "d e"}
     ),
+    "a Gateway": route(
+        path="/a/",
+        annotations={"a.b/c": "d e"},
+        gateway={
+            "parentRefs": [
+                {"name": "public", "namespace": "infra", "sectionName": "web", "port": 80},
+                {"name": "inside", "group": "example.com", "kind": "Other"},
+            ]
+        },
+    ),
     "autoscaling by a limit": fine(
         resources={"limits": {"cpu": 1}}, autoscaling={"minReplicas": 2, "maxReplicas": 2, "targetCPU": 100}
     ),

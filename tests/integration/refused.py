@@ -9,6 +9,7 @@ NO_DURATION: Final = "is not a duration: write numbers with ms, s, m or h"
 NO_QUANTITY: Final = "is not a quantity: write a number with a suffix"
 NO_KEY: Final = "; write NAME or DOMAIN/NAME"
 UNKNOWN_RESOURCE: Final = ": write cpu, memory, ephemeral-storage, or a full name such as nvidia.com/gpu"
+GATEWAY: Final = {"parentRefs": [{"name": "public"}]}
 WHOLE_PIECES: Final = "comes in whole pieces: write a whole number"
 PATTERN: Final = "should match"
 WHOLE: Final = "<nil>"
@@ -224,6 +225,23 @@ REFUSED: Final[dict[str, Refused]] = {
     "a route without a host": Refused("spec.route.host", "Required", fine(route={"path": "/"})),
     "a route to a URL": Refused("spec.route.host", PATTERN, route(host="https://churn.example.com")),
     "a route to an address": Refused("spec.route.host", "write a host name", route(host="10.0.0.1")),
+    "a Gateway beside an ingress class": Refused(
+        "spec.route", "remove them, or gateway", route(gateway=GATEWAY, ingressClassName="nginx")
+    ),
+    "a Gateway beside a certificate": Refused(
+        "spec.route", "remove them, or gateway", route(gateway=GATEWAY, tlsSecretName="churn-tls")
+    ),
+    "a Gateway that is none": Refused(
+        "spec.route.gateway.parentRefs", "at least 1 items", route(gateway={"parentRefs": []})
+    ),
+    "a Gateway without a name": Refused(
+        "spec.route.gateway.parentRefs[0].name", "Required", route(gateway={"parentRefs": [{}]})
+    ),
+    "a Gateway's port that is none": Refused(
+        "spec.route.gateway.parentRefs[0].port",
+        "less than or equal to 65535",
+        route(gateway={"parentRefs": [{"name": "a", "port": 70000}]}),
+    ),
     "a path that is not absolute": Refused("spec.route.path", PATTERN, route(path="churn")),
     "an ingress class that is no name": Refused("spec.route.ingressClassName", PATTERN, route(ingressClassName="A")),
     "a certificate that is no name": Refused("spec.route.tlsSecretName", PATTERN, route(tlsSecretName="a/b")),

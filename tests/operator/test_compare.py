@@ -50,3 +50,11 @@ def test_what_is_missing_is_missed(value: dict[str, Any]) -> None:
 )
 def test_lists_are_compared_as_an_apply_merges_them(live: Any, desired: Any, holds: bool) -> None:
     assert covers(live, desired) is holds
+
+
+def test_a_backend_that_was_added_to_a_route_is_a_difference_and_an_owner_is_none() -> None:
+    own, foreign = {"kind": "Service", "name": "churn", "weight": 1}, {"kind": "Service", "name": "other", "weight": 1}
+    assert covers({"backendRefs": [own]}, {"backendRefs": [own]})
+    assert not covers({"backendRefs": [own, foreign]}, {"backendRefs": [own]})
+    owner, another = ({"kind": "MLNeuron", "name": name, "uid": name} for name in "ab")
+    assert covers({"ownerReferences": [another, owner]}, {"ownerReferences": [owner]})

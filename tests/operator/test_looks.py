@@ -8,7 +8,7 @@ from mlneuron_operator.health import Sample
 from mlneuron_operator.kinds import DEPLOYMENT
 from mlneuron_operator.looks import Looks, Rolling
 from mlneuron_operator.observation import Observation
-from mlneuron_operator.rolling import WRITE_SECONDS, kept, progressed
+from mlneuron_operator.rolling import WRITE_SECONDS, direct_readings_of, kept, progressed, readings_of
 from mlneuron_operator.rollout.evidence import BOUNDS
 from mlneuron_operator.traffic import Split
 from mlneuron_operator.variant_status import Heard, derive
@@ -56,7 +56,12 @@ class World:
         counters = {name: counted(*total) for name, total in self.totals.items()}
         sample = Sample("1", "d", "sklearn", 100, 1_795_500_000.0, 0, 0, counters=counters)
         rolling = self.looks.look(
-            self.spec, self.status, serving=serving, primary=PRIMARY, samples=[sample], now=self.now
+            self.spec,
+            self.status,
+            serving=serving,
+            readings=readings_of("candidate", PRIMARY.ready_pods, [sample]),
+            present=frozenset({"uid-churn-1"}),
+            now=self.now,
         )
         assert rolling is not None
         self.write(rolling)
@@ -207,3 +212,30 @@ def test_a_variant_that_comes_back_to_the_table_brings_nothing_that_was_counted_
     world.look()
     world.totals["candidate"] = gone
     assert world.look(requests=50).state.ledger.total.variant.asked == before.variant.asked + 50
+
+
+def test_what_a_gateway_gave_to_a_variants_own_pods_counts_beside_what_the_front_door_gave_it() -> None:
+    looks, now = Looks(), 1_795_521_600.0
+    rolling = None
+    for requests in (0, 70):
+        door = Sample("1", "d", "sklearn", 100, now + 1, 0, 0, counters={
+            "primary": counted(2 * requests, 0), "candidate": counted(requests // 2, 0),
+        })  # fmt: skip
+        own = Sample("2", "d", "sklearn", 100, now - 60, 0, 0, counters={"candidate": counted(7 + requests, 1)})
+        readings = [
+            *readings_of("candidate", PRIMARY.ready_pods, [door]),
+            *direct_readings_of("candidate", [pod("churn-candidate-1", ready=True)], [own]),
+        ]
+        uids = frozenset({"uid-churn-1", "uid-churn-candidate-1"})
+        status: dict[str, Any] = {} if rolling is None else {"rollout": rolling.rolled.entry}
+        rolling = looks.look(variant(), status, serving=True, readings=readings, present=uids, now=now)
+    assert rolling is not None
+    total = rolling.state.ledger.total
+    assert (total.primary.asked, total.variant.asked, total.variant.errors) == (140, 35 + 70, 0)
+
+
+def test_a_variants_pod_that_does_not_count_what_a_gateway_gives_to_it_is_left_out() -> None:
+    pods = [pod("old", ready=True), pod("odd", ready=True), pod("mute", ready=True)]
+    old = Sample("1", "d", "sklearn", 100, 0.0, 0, 0)
+    odd = Sample("1", "d", "sklearn", 100, 0.0, 0, 0, counters={"candidate": {"requests": 1}})
+    assert direct_readings_of("candidate", pods, [old, odd, None]) == []

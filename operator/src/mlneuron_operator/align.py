@@ -12,7 +12,7 @@ from .cluster import ApiError, Cluster
 from .compare import covers
 from .desired.meta import digest
 from .engine.store import Store
-from .kinds import CONFIG_MAP, kind_of
+from .kinds import CONFIG_MAP, OPTIONAL_KINDS, kind_of
 from .observation import Object, Observation
 from .outcome import Stalled
 
@@ -33,14 +33,22 @@ class Aligner:
     async def align(self, workload: Workload, desired: Sequence[Object], observation: Observation) -> bool:
         """Apply and prune; whether there was anything to do.
 
-        Raises Stalled where a person must act, ApiError where trying again may help.
+        Raises Stalled where a person must act, ApiError where trying again may help. An object of a kind that the
+        cluster lacks, or that it refuses, holds up nothing else.
         """
-        applied = False
+        applied, refused = False, None
         for obj in desired:
             live = observation.children.get((kind_of(obj), obj["metadata"]["name"]))
             if live is None or self._moved(live, obj):
-                await self._apply(workload, obj, live)
+                try:
+                    await self._apply(workload, obj, live)
+                except Stalled as stalled:
+                    if kind_of(obj) not in OPTIONAL_KINDS:
+                        raise
+                    refused = stalled
                 applied = True
+        if refused is not None:
+            raise refused
         return await self._prune(workload, desired, observation) or applied
 
     def _moved(self, live: Object, desired: Object) -> bool:
@@ -130,6 +138,12 @@ def _word(workload: Workload) -> str:
 
 def _refusal(workload: Workload, obj: Object, error: ApiError) -> Stalled | None:
     what = f"{obj['kind']} {workload.namespace}/{obj['metadata']['name']}"
+    if error.status == 404 and kind_of(obj) in OPTIONAL_KINDS and "namespaces" not in error.message:
+        return Stalled(
+            Reason.GATEWAY_API_MISSING,
+            f"spec.route.gateway: this cluster has no {obj['kind']} ({obj['apiVersion']}): install the Gateway API's "
+            "CRDs and a controller for its Gateways, or use an Ingress (without gateway)",
+        )
     if error.status == 409 and "conflict" in error.message.lower():
         return Stalled(
             Reason.NAME_TAKEN,

@@ -21,8 +21,14 @@ def covers(live: Any, desired: Any) -> bool:
 
 
 def _covers_list(live: list[Any], desired: list[Any]) -> bool:
-    key = next((key for key in _ITEM_KEYS if all(isinstance(item, dict) and key in item for item in desired)), None)
+    key = next((key for key in _ITEM_KEYS if all(_has(item, key) for item in desired)), None)
     if key is None or not desired:
         return len(live) == len(desired) and all(map(covers, live, desired))
     found = {item.get(key): item for item in live if isinstance(item, dict)}
     return all(item[key] in found and covers(found[item[key]], item) for item in desired)
+
+
+def _has(item: Any, key: str) -> bool:
+    """Whether an item is told from others by this key. References (kind and name) to whom a route leads are no such
+    items: their list is one's own."""
+    return isinstance(item, dict) and key in item and not (key == "name" and "kind" in item)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .api.names import GROUP, NEURON_KIND, NEURON_PLURAL, VARIANT_KIND, VARIANT_PLURAL, VERSION
+from .api.names import GATEWAY_GROUP, GROUP, NEURON_KIND, NEURON_PLURAL, VARIANT_KIND, VARIANT_PLURAL, VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ DEPLOYMENT: Final = Kind("Deployment", "apps/v1", "deployments")
 DISRUPTION_BUDGET: Final = Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets")
 AUTOSCALER: Final = Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers")
 INGRESS: Final = Kind("Ingress", "networking.k8s.io/v1", "ingresses")
+HTTP_ROUTE: Final = Kind("HTTPRoute", f"{GATEWAY_GROUP}/v1", "httproutes")
 POD: Final = Kind("Pod", "v1", "pods")
 SECRET: Final = Kind("Secret", "v1", "secrets")
 LEASE: Final = Kind("Lease", "coordination.k8s.io/v1", "leases")
@@ -43,8 +44,12 @@ CHILD_KINDS: Final = (
     DISRUPTION_BUDGET,
     AUTOSCALER,
     INGRESS,
+    HTTP_ROUTE,
 )
 """Kinds that the operator makes; every one of their objects that it owns is either desired or pruned."""
+
+OPTIONAL_KINDS: Final = frozenset({HTTP_ROUTE})
+"""Kinds that a cluster may lack, now or later; what needs none of them works all the same."""
 
 WATCHED_KINDS: Final = (*CHILD_KINDS, POD)
 BY_NAME: Final = {kind.name: kind for kind in (NEURON, VARIANT, *WATCHED_KINDS, SECRET, LEASE, EVENT)}

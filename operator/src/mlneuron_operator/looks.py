@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from .api.variant import ModelVariant
 from .engine.store import Key
-from .health import Sample
-from .observation import Object, Observation
-from .rolling import WRITE_SECONDS, is_news, kept, plan_of, readings_of, rolled, subject_of
+from .observation import Object
+from .rolling import WRITE_SECONDS, is_news, kept, plan_of, rolled, subject_of
+from .rollout.ledger import Reading
 from .rollout.plan import Plan
 from .rollout.state import Moment, State, look
 from .traffic import hundredths
@@ -53,20 +53,19 @@ class Looks:
         status: Object,
         *,
         serving: bool,
-        primary: Observation,
-        samples: Sequence[Sample | None],
+        readings: Sequence[Reading],
+        present: frozenset[str],
         now: float,
     ) -> Rolling | None:
-        """The rollout of a variant after this look; None for a variant without one. ``samples`` are those of the
-        primary's ready pods."""
+        """The rollout of a variant after this look; None for a variant without one. ``present`` are the UIDs of all
+        pods that count for it, read or not."""
         plan = plan_of(variant.spec)
         if plan is None:
             return None
         written = kept(status)
         newest = self._newest.setdefault(variant.neuron_key, {})
         before, last = newest.get(variant.uid, (written, now))
-        present = frozenset(pod["metadata"]["uid"] for pod in primary.pods)
-        moment = Moment(now, serving, readings_of(variant.name, primary.ready_pods, samples), present)
+        moment = Moment(now, serving, readings, present)
         state = look(plan, subject_of(variant.spec), before, moment)
         fresh = is_news(state, written) or (state.looking and now - last >= WRITE_SECONDS)
         newest[variant.uid] = (state, now if fresh else last)

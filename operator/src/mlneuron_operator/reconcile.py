@@ -24,7 +24,9 @@ from .kinds import NEURON, POD, VARIANT, WATCHED_KINDS, Kind
 from .looks import Looks, Rolling
 from .observation import Observation, wanted_replicas
 from .outcome import Stalled
-from .rolling import LOOK_SECONDS
+from .passage import passage
+from .rolling import LOOK_SECONDS, direct_readings_of, readings_of
+from .rollout.ledger import Reading
 from .settings import Settings
 from .settling import Settling
 from .spread import applied, spreading
@@ -108,7 +110,7 @@ class Reconciler:
             for one in found
         ]
         now = split(neuron, competing, bool(primary.ready_pods), table)
-        situation = await self._align(neuron, primary, front=now.front, table=now.table)
+        situation = await self._align(neuron, primary, front=now.front, table=now.table, shares=now.shares)
         await self._announce(now, situation.observation)
         told = [
             await self._tell(one, where, now, rollings.get(one.variant.name))
@@ -147,19 +149,26 @@ class Reconciler:
         """
         rolled_out = {one.variant.uid for one in found if one.variant.spec.rollout is not None}
         self._looks.retain(neuron.key, rolled_out)
-        samples, serves = self._telemetry.heard(neuron.key, primary.ready_pods), bool(primary.ready_pods)
-        rollings = {
-            one.variant.name: self._looks.look(
+        rollings: dict[str, Rolling] = {}
+        for one in found:
+            name, counting = one.variant.name, [primary, one.observation] if neuron.behind_gateway else [primary]
+            rolling = self._looks.look(
                 one.variant,
                 one.obj["status"],
-                serving=one.variant.name in serving and serves,
-                primary=primary,
-                samples=samples,
+                serving=name in serving and bool(primary.ready_pods),
+                readings=self._readings(neuron.key, name, *counting),
+                present=frozenset(pod["metadata"]["uid"] for where in counting for pod in where.pods),
                 now=self._clock(),
             )
-            for one in found
-        }
-        return {name: rolling for name, rolling in rollings.items() if rolling is not None}
+            if rolling is not None:
+                rollings[name] = rolling
+        return rollings
+
+    def _readings(self, key: Key, name: str, primary: Observation, own: Observation | None = None) -> list[Reading]:
+        """What the front door counted of a variant, and the variant's own pods of what a Gateway gave to them."""
+        doors = readings_of(name, primary.ready_pods, self._telemetry.heard(key, primary.ready_pods))
+        pods = own.ready_pods if own else []
+        return [*doors, *direct_readings_of(name, pods, self._telemetry.heard(key, pods))]
 
     async def _tell(self, one: Contender, situation: Situation, now: Split, rolling: Rolling | None) -> VariantFacts:
         """Write a variant's status; what of it the federation core is told."""
@@ -225,7 +234,7 @@ class Reconciler:
         """Derive status from what is now, write it if it differs, and tell who else wants to know; whether pods of the
         front door are still to get the table."""
         ready = situation.observation.ready_pods
-        draft = applied(now, self._telemetry.heard(neuron.key, ready))
+        draft = applied(now, self._telemetry.heard(neuron.key, ready), passage(neuron, situation))
         told = Told(
             samples=self._telemetry.samples(neuron.key, situation.current_pods, ready),
             split=now,

@@ -85,6 +85,20 @@ def readings_of(variant: str, pods: Sequence[Object], samples: Sequence[Sample |
     return found
 
 
+def direct_readings_of(variant: str, pods: Sequence[Object], samples: Sequence[Sample | None]) -> list[Reading]:
+    """What the ready pods of a variant counted of the requests that a Gateway gave to them, past the front door."""
+    found: list[Reading] = []
+    for pod, sample in zip(pods, samples, strict=True):
+        if sample is None or variant not in sample.counters:
+            continue
+        try:
+            evidence = Evidence(variant=Counts.told(sample.counters[variant]))
+        except (KeyError, TypeError, ValueError):
+            continue
+        found.append(Reading(pod["metadata"]["uid"], sample.started_at, evidence))
+    return found
+
+
 def kept(status: Object) -> State | None:
     """The state of a rollout as the status holds it; None where there is none that can be understood."""
     try:

@@ -35,14 +35,15 @@ def build(name: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The neuron's objects and the variant's, while pods of both serve."""
     neuron, one = load(name)
     found = split(neuron, [one.competes(plain_share(one.variant), ready=True)], True, None)
-    own = desired_state(neuron, IMAGES, neuron.spec.replicas, front=found.front, table=found.table)
+    replicas, shares = neuron.spec.replicas, found.shares
+    own = desired_state(neuron, IMAGES, replicas, front=found.front, table=found.table, shares=shares)
     return own, desired_state(one.workload, IMAGES, one.variant.spec.replicas)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_variant_implies_exactly_the_objects_on_file(name: str) -> None:
     own, built = build(name)
-    table = [obj for obj in own if obj["metadata"]["name"] == "churn-mlneuron-traffic"]
+    table = [obj for obj in own if obj["metadata"]["name"] == "churn-mlneuron-traffic" or obj["kind"] == "HTTPRoute"]
     path = FOLDER / "output" / f"{name}.yaml"
     if os.environ.get("MLNEURON_WRITE_FIXTURES"):
         path.write_text(yaml.dump_all([*table, *built], Dumper=Plain, sort_keys=False, width=120))

@@ -9,6 +9,7 @@ NEURON_KIND: Final = "MLNeuron"
 NEURON_PLURAL: Final = "mlneurons"
 VARIANT_KIND: Final = "ModelVariant"
 VARIANT_PLURAL: Final = "modelvariants"
+GATEWAY_GROUP: Final = "gateway.networking.k8s.io"
 
 MANAGER: Final = "mlneuron-operator"
 """Field manager of every write, and the value of the managed-by label."""

@@ -159,6 +159,11 @@ class MLNeuron:
         return wants_gpu(self.spec.resources)
 
     @property
+    def behind_gateway(self) -> bool:
+        """Whether a Gateway brings requests, and splits them."""
+        return self.spec.route is not None and self.spec.route.gateway is not None
+
+    @property
     def neuron_id(self) -> str:
         """Id at the federation core; one too long for it ends in a digest, so that no two neurons share it."""
         full = self.spec.federation.neuron_id or f"{self.namespace}.{self.name}"

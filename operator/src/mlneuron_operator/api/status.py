@@ -10,7 +10,7 @@ from .base import Resource
 
 class ConditionType(StrEnum):
     """What a condition is about. Reconciling, Stalled (kstatus) and ModelWarning are present only while
-    True, TrafficApplied only with variants."""
+    True, TrafficApplied only with variants or a Gateway."""
 
     READY = "Ready"
     RECONCILING = "Reconciling"
@@ -56,6 +56,7 @@ class Reason(StrEnum):
     MODEL_SIGNATURE_MISMATCH = "ModelSignatureMismatch"
 
     VERSION_SKEW = "VersionSkew"
+    GATEWAY_API_MISSING = "GatewayAPIMissing"
 
 
 class TrafficReason(StrEnum):
@@ -67,6 +68,9 @@ class TrafficReason(StrEnum):
     TOO_MANY_VARIANTS = "TooManyVariants"
     PRIMARY_DOWN = "PrimaryDown"
     TABLE_REFUSED = "TableRefused"
+    ROUTE_PENDING = "RoutePending"
+    ROUTE_REFUSED = "RouteRefused"
+    GATEWAY_API_MISSING = "GatewayAPIMissing"
 
 
 RUNTIME_REASONS = frozenset(

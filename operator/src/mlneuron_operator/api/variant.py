@@ -134,7 +134,8 @@ class VariantWorkload:
     """A variant's pods: its own model on its own resources, served in the way of its neuron.
 
     Callers must not notice which of the two answers, so deadlines, tokens, bounds and protocols are the neuron's. Its
-    payloads are logged by the front door, which each request passes, and not again here.
+    payloads are logged by the front door, which each request passes, and not again here; but for those that a Gateway
+    brings.
     """
 
     name: str
@@ -148,7 +149,9 @@ class VariantWorkload:
     @classmethod
     def of(cls, variant: ModelVariant, neuron: MLNeuron) -> Self:
         """The pods of a variant of this neuron."""
-        own = variant.spec
+        own, serving = variant.spec, neuron.spec.serving
+        if not neuron.behind_gateway:
+            serving = serving.model_copy(update={"payload_log": None})
         spec = neuron.spec.model_copy(
             update={
                 "model": own.model,
@@ -157,7 +160,7 @@ class VariantWorkload:
                 "pod_template": own.pod_template if own.pod_template is not None else neuron.spec.pod_template,
                 "autoscaling": own.autoscaling,
                 "route": None,
-                "serving": neuron.spec.serving.model_copy(update={"payload_log": None}),
+                "serving": serving,
             }
         )
         name = variant_name(neuron.name, variant.name)

@@ -1,4 +1,4 @@
-"""The ways in: the Service inside the cluster, the Ingress from outside."""
+"""The ways in: the Service inside the cluster, the Ingress from outside (``route`` has the one through a Gateway)."""
 
 from typing import Any, Final
 
@@ -39,9 +39,9 @@ def url(workload: Workload) -> str:
 
 
 def ingress(workload: Workload) -> dict[str, Any] | None:
-    """The way in from outside, where spec.route asks for one."""
+    """The way in from outside, where spec.route asks for one and names no Gateway."""
     route = workload.spec.route
-    if route is None:
+    if route is None or route.gateway is not None:
         return None
     backend = {"service": {"name": workload.name, "port": {"name": "http"}}}
     spec: dict[str, Any] = {

@@ -5,18 +5,21 @@ misses deletions across a re-list; with eight objects to a neuron that is what a
 """
 
 import asyncio
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from ..cluster import FAULTS, ApiError, Cluster
-from ..kinds import Kind
+from ..kinds import OPTIONAL_KINDS, Kind
 from .store import Key, Store
 
 log = structlog.get_logger(__name__)
 
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
+_LACKING_PAUSE = 5.0
+"""Between two looks whether the cluster has a kind by now."""
 
 
 class Reflector:
@@ -40,11 +43,29 @@ class Reflector:
         self._changed = changed
         self._clock = clock
         self._version = 0
+        self._lacking = False
         self.active_at = clock()
         """When something last happened, an error included: a watch that hangs is one of which nothing is heard."""
 
     async def sync(self) -> None:
-        """Take a full list as true: what is not in it is gone."""
+        """Take a full list as true: what is not in it is gone, and all of it where the cluster lacks an optional kind.
+
+        Once the cluster has that kind, every neuron may want an object of it.
+        """
+        lacked, self._lacking = self._lacking, False
+        try:
+            await self._list()
+        except ApiError as error:
+            if error.status != 404 or self.kind not in OPTIONAL_KINDS:
+                raise
+            self._lacking = True
+            self._tell(self._store.prune(self.kind, (), sys.maxsize, self._namespace))
+            self.active_at = self._clock()
+        if lacked != self._lacking:
+            log.info("kind is not there" if self._lacking else "kind is there", kind=self.kind.name)
+            self._tell(self._store.neurons())
+
+    async def _list(self) -> None:
         listed: set[Key] = set()
         async for items, version in self._cluster.pages(self.kind, self._namespace, self._selector):
             for obj in items:
@@ -59,11 +80,11 @@ class Reflector:
         pause = _FIRST_PAUSE
         while True:
             try:
-                await self._watch()
+                await (self._look_for_it() if self._lacking else self._watch())
                 pause = _FIRST_PAUSE
                 continue
             except ApiError as error:
-                if error.status == 410:
+                if error.status == 410 or (error.status == 404 and self.kind in OPTIONAL_KINDS):
                     pause = await self._resync_after_gap(pause)
                     continue
                 log.warning("watch failed", kind=self.kind.name, error=str(error))
@@ -82,6 +103,10 @@ class Reflector:
             return min(pause * 2, _LONGEST_PAUSE)
         return _FIRST_PAUSE
 
+    async def _look_for_it(self) -> None:
+        await asyncio.sleep(_LACKING_PAUSE)
+        await self.sync()
+
     async def _watch(self) -> None:
         async for event, obj in self._cluster.watch(self.kind, self._namespace, self._selector, self._version):
             self.active_at = self._clock()
@@ -90,6 +115,6 @@ class Reflector:
                 continue
             self._tell(self._store.see(self.kind, event, obj))
 
-    def _tell(self, neurons: set[Key]) -> None:
+    def _tell(self, neurons: Iterable[Key]) -> None:
         for key in neurons:
             self._changed(key)

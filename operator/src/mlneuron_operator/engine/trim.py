@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..api.names import ANNOTATION_REVISION, ANNOTATION_TRAFFIC, MANAGER
-from ..kinds import CHILD_KINDS, DEPLOYMENT, NEURON, POD, VARIANT, Kind
+from ..kinds import CHILD_KINDS, DEPLOYMENT, HTTP_ROUTE, NEURON, POD, VARIANT, Kind
 
 Object = dict[str, Any]
 
@@ -55,6 +55,18 @@ def _deployment(obj: Object) -> Object:
     return {**_child(obj), "status": {**counts, "conditions": conditions}, OWNS_REPLICAS: _owns_replicas(obj)}
 
 
+def _route(obj: Object) -> Object:
+    """Also what Gateways say of it."""
+    parents = [
+        {
+            "parentRef": parent["parentRef"],
+            "conditions": [_condition(item, "observedGeneration") for item in parent.get("conditions", ())],
+        }
+        for parent in obj.get("status", {}).get("parents", ())
+    ]
+    return {**_child(obj), "status": {"parents": parents}}
+
+
 def _owns_replicas(obj: Object) -> bool:
     return any(
         entry.get("manager") == MANAGER and "f:replicas" in entry.get("fieldsV1", {}).get("f:spec", {})
@@ -83,8 +95,8 @@ def _pod(obj: Object) -> Object:
     }
 
 
-def _condition(item: Object) -> Object:
-    return {key: item[key] for key in ("type", "status", "reason", "message") if key in item}
+def _condition(item: Object, *more: str) -> Object:
+    return {key: item[key] for key in ("type", "status", "reason", "message", *more) if key in item}
 
 
 def _container(item: Object) -> Object:
@@ -96,5 +108,6 @@ _TRIMMERS: Final[dict[Kind, Callable[[Object], Object]]] = {
     VARIANT: _neuron,
     **dict.fromkeys(CHILD_KINDS, _child),
     DEPLOYMENT: _deployment,
+    HTTP_ROUTE: _route,
     POD: _pod,
 }
