@@ -4,6 +4,7 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -88,11 +89,15 @@ def ensure(name: str) -> Path:
     return tool.folder
 
 
-def _build(tool: GoTool) -> None:
+def _need_go() -> None:
     if not shutil.which("go"):
         raise DevError(
             "go is needed to build the cluster's programs and is not on the PATH: install Go 1.26 or newer, https://go.dev/dl"
         )
+
+
+def _build(tool: GoTool) -> None:
+    _need_go()
     partial = tool.folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -125,6 +130,15 @@ def program(name: str) -> Path:
     if (engine_answers() or not shutil.which("go")) and (theirs := shutil.which(name)):
         return Path(theirs)
     return ensure(owners[-1].name) / name
+
+
+def gateway_crds() -> list[Path]:
+    """The Gateway API's CRDs of the standard channel, as dev/tools/gateway-api pins them."""
+    _need_go()
+    module = ROOT / "dev" / "tools" / "gateway-api"
+    told = json.loads(run(["go", "mod", "download", "-json", "sigs.k8s.io/gateway-api"], cwd=module))
+    folder = Path(told["Dir"]) / "config" / "crd" / "standard"
+    return sorted(path for path in folder.glob("*.yaml") if "_vap_" not in path.name)  # that one is a policy
 
 
 def etcd() -> Path:

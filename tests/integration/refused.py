@@ -235,10 +235,23 @@ REFUSED: Final[dict[str, Refused]] = {
         "spec.route.gateway.parentRefs", "at least 1 items", route(gateway={"parentRefs": []})
     ),
     "a Gateway without a name": Refused(
-        "spec.route.gateway.parentRefs[0].name", "Required", route(gateway={"parentRefs": [{}]})
+        "spec.route.gateway.parentRefs[].name", "Required", route(gateway={"parentRefs": [{}]})
+    ),
+    "a Gateway that is no name": Refused(
+        "spec.route.gateway.parentRefs[].name", PATTERN, route(gateway={"parentRefs": [{"name": "A"}]})
+    ),
+    "a Gateway's namespace that is no name": Refused(
+        "spec.route.gateway.parentRefs[].namespace",
+        PATTERN,
+        route(gateway={"parentRefs": [{"name": "a", "namespace": "a/b"}]}),
+    ),
+    "a Gateway's listener that is no name": Refused(
+        "spec.route.gateway.parentRefs[].sectionName",
+        PATTERN,
+        route(gateway={"parentRefs": [{"name": "a", "sectionName": "A"}]}),
     ),
     "a Gateway's port that is none": Refused(
-        "spec.route.gateway.parentRefs[0].port",
+        "spec.route.gateway.parentRefs[].port",
         "less than or equal to 65535",
         route(gateway={"parentRefs": [{"name": "a", "port": 70000}]}),
     ),

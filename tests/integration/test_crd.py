@@ -14,6 +14,7 @@ from mlneuron_operator.settings import RuntimeImages
 from tests.support.kube import Kube, eventually
 
 from .admitted import ADMITTED
+from .gateway import gateway_api
 from .neurons import COLUMNS, neuron
 from .refused import REFUSED
 from .specs import Spec
@@ -81,7 +82,8 @@ def test_what_is_admitted_becomes_objects_that_the_api_server_takes(kube: Kube) 
     """A rule that is missing here would surface later, as a child that is refused."""
     children = [child for number, spec in enumerate(ADMITTED.values()) for child in desired(f"good-{number}", spec)]
     how = ("--server-side", "--dry-run=server", "--validate=strict")
-    done = kube.run("apply", *how, "-f", "-", stdin="\n---\n".join(map(json.dumps, children)))
+    with gateway_api(kube):
+        done = kube.run("apply", *how, "-f", "-", stdin="\n---\n".join(map(json.dumps, children)))
     assert not done.stderr
     assert len(done.stdout.splitlines()) == len(children)
 
