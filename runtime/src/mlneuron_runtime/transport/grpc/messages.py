@@ -6,18 +6,17 @@ the form of the request; FP16, for which there are no typed contents, is always 
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.tensors import DTYPES, Array, Tensor, datatype_of
-from mlneuron_runtime.transport.binary import array_of, bytes_of, objects, strings, text
-from mlneuron_runtime.transport.grpc.inference_pb2 import (
-    InferTensorContents,
-    ModelInferRequest,
-    ModelInferResponse,
-)
+from mlneuron_runtime.transport import binary
+from mlneuron_runtime.transport.binary import array_of, bytes_of, objects, strings
+from mlneuron_runtime.transport.grpc.fields import field, packed, text
+from mlneuron_runtime.transport.grpc.inference_pb2 import InferTensorContents, ModelInferRequest
 from mlneuron_runtime.transport.oip import (
     Asked,
     Told,
@@ -35,6 +34,13 @@ FIELDS: Mapping[str, str] = {
     "UINT64": "uint64_contents", "FP32": "fp32_contents", "FP64": "fp64_contents", "BYTES": "bytes_contents",
 }  # fmt: skip
 """Where a datatype's values are."""
+
+FLOATS: Mapping[str, int] = {"FP32": 6, "FP64": 7}
+WHOLES: Mapping[str, int] = {"INT32": 2, "INT64": 3, "UINT8": 4, "UINT32": 4, "UINT64": 5}
+"""The numbers of fields: of those that hold an array's bytes as they are, and of those for labels."""
+
+LARGEST_BYTE = 0x7F
+"""A whole number up to this is one byte, itself."""
 
 WITHIN = {name: dtype for name, dtype in DTYPES.items() if name not in ("BOOL", "BYTES")}
 """Datatypes whose bytes are an array's as they are."""
@@ -111,7 +117,7 @@ def typed(contents: InferTensorContents, datatype: str, shape: list[int], place:
         )
         raise InvalidInput(place, told)
     if datatype == "BYTES":
-        array = objects([text(value, f"{place}[{position}]") for position, value in enumerate(values)])
+        array = objects([binary.text(value, f"{place}[{position}]") for position, value in enumerate(values)])
     else:
         array = numbers_of(values, datatype, place)
     return array.reshape(shape)
@@ -126,20 +132,41 @@ def wanted(message: ModelInferRequest) -> list[Wanted]:
 
 def answer(told: Told, raw: bool) -> bytes:
     """The ModelInferResponse, as bytes where `raw` says so or where it must."""
-    served = told.served
-    message = ModelInferResponse(model_name=served.name, model_version=served.version, id=told.id)
-    datatypes = [datatype_of(values) for values in told.outputs.values()]
-    raw = raw or not FIELDS.keys() >= set(datatypes)
-    for (name, values), datatype in zip(told.outputs.items(), datatypes, strict=True):
-        output = message.outputs.add(name=name, datatype=datatype, shape=values.shape)
-        if not raw:
-            getattr(output.contents, FIELDS[datatype]).extend(listed(values, datatype))
-        elif datatype == "BYTES":
-            message.raw_output_contents.append(bytes_of(values))
-        else:
-            message.raw_output_contents.append(values.tobytes())
-    encoded: bytes = message.SerializeToString()
-    return encoded
+    outputs = [(name, values, datatype_of(values)) for name, values in told.outputs.items()]
+    raw = raw or not all(datatype in FIELDS for _, _, datatype in outputs)
+    parts = [answered_by(told.served.name, told.served.version), text(3, told.id)]
+    for name, values, datatype in outputs:
+        described = described_as(name, datatype, values.shape)
+        parts.append(field(5, described if raw else described + contents(values, datatype)))
+    if raw:
+        parts += [field(6, bytes_of(values)) for _, values, _ in outputs]
+    return b"".join(parts)
+
+
+@lru_cache
+def answered_by(model: str, version: str) -> bytes:
+    """The fields that say who answers."""
+    return text(1, model) + text(2, version)
+
+
+@lru_cache
+def described_as(name: str, datatype: str, shape: tuple[int, ...]) -> bytes:
+    """An output's fields before its contents."""
+    return text(1, name) + text(2, datatype) + packed(3, shape)
+
+
+def contents(values: Array, datatype: str) -> bytes:
+    """The field of an output's typed contents. Floats are their bytes, and most labels a byte each; protocol buffers
+    know how to pack all else.
+    """
+    if not values.size:
+        return b""
+    if datatype in FLOATS:
+        return field(5, field(FLOATS[datatype], values.tobytes()))
+    flat = listed(values, datatype)
+    if datatype in WHOLES and min(flat) >= 0 and max(flat) <= LARGEST_BYTE:
+        return field(5, field(WHOLES[datatype], bytes(flat)))
+    return field(5, InferTensorContents(**{FIELDS[datatype]: flat}).SerializeToString())
 
 
 def listed(values: Array, datatype: str) -> list[Any]:

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 
 from mlneuron_runtime import errors, log
 from mlneuron_runtime.dataplane import DataPlane
+from mlneuron_runtime.loading import Served
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.transport import oip, v2_metadata
 from mlneuron_runtime.transport.around import Around
@@ -19,6 +20,7 @@ from mlneuron_runtime.transport.auth import unauthorized
 from mlneuron_runtime.transport.envelope import logged, request_id_of
 from mlneuron_runtime.transport.grpc import health_pb2, inference_pb2, messages
 from mlneuron_runtime.transport.grpc.around import Work, surrounded
+from mlneuron_runtime.transport.grpc.forms import Forms
 from mlneuron_runtime.transport.guide import LARGE_BODY
 
 GRPC = PROTOCOL["grpc"]
@@ -54,7 +56,7 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has no type
     """All methods of one process."""
 
     def __init__(self, plane: DataPlane, around: Around) -> None:
-        self.plane, self.tokens = plane, around.tokens
+        self.plane, self.tokens, self.forms = plane, around.tokens, Forms()
         inference: dict[str, Work] = {
             "ModelInfer": surrounded(self.model_infer, around, status_of),
             "ServerLive": self.server_live,
@@ -78,17 +80,28 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc]  # gRPC has no type
         with plane.request(GRPC) as request:
             if self.tokens is not None and not self.tokens.accepts(metadata_of(context, "authorization")):
                 raise unauthorized()
-            large = len(message) > LARGE_BODY
-            given = parsed(inference_pb2.ModelInferRequest, message)
-            served = plane.model(given.model_name, given.model_version)
-            asked = await asyncio.to_thread(messages.asked, given) if large else messages.asked(given)
+            large, form = len(message) > LARGE_BODY, self.forms.of(message)
+            if form is None:
+                served, asked, raw = await self.read(message, large)
+            else:
+                served, asked, raw = plane.model(form.model_name, form.model_version), form.asked(message), form.raw
             left = context.time_remaining()
             left = None if left is None else max(left, 0.0)
             told = await oip.infer(request, served, asked, left)
             if plane.marks is not None:
                 oip.note(plane.marks, told)
-            raw = bool(given.raw_input_contents)
             return await asyncio.to_thread(messages.answer, told, raw) if large else messages.answer(told, raw)
+
+    async def read(self, message: bytes, large: bool) -> tuple[Served, oip.Asked, bool]:
+        """Who is asked for what, and whether as bytes, of a message of no known form."""
+        given = parsed(inference_pb2.ModelInferRequest, message)
+        served = self.plane.model(given.model_name, given.model_version)
+        if large:
+            asked = await asyncio.to_thread(messages.asked, given)
+        else:
+            asked = messages.asked(given)
+            self.forms.learn(message, given, asked.tensors)
+        return served, asked, bool(given.raw_input_contents)
 
     async def server_live(self, _message: bytes, _context: Context) -> bytes:
         return sent(inference_pb2.ServerLiveResponse(live=self.plane.works))
