@@ -5,9 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from mlneuron_runtime.acceleration.conversion import candidates
 from mlneuron_runtime.acceleration.linear import arrays_of
-from mlneuron_runtime.models.linear import Linear
+from mlneuron_runtime.models.linear import Linear, softmax
+from mlneuron_runtime.signature.values import FloatArray
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -60,3 +64,11 @@ def test_an_archive_with_pickled_objects_is_refused() -> None:
     np.savez(held, offsets=np.array([print], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
         Linear.of(held.getvalue())
+
+
+@given(
+    scores=arrays(np.float64, st.tuples(st.integers(2, 40), st.integers(1, 12)), elements=st.floats(-1e300, 1e300)),
+)
+def test_many_rows_have_the_shares_of_each_alone_to_the_last_bit(scores: FloatArray) -> None:
+    alone = np.concatenate([softmax(row.reshape(1, -1)) for row in scores])
+    np.testing.assert_array_equal(softmax(scores), alone)

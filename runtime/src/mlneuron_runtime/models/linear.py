@@ -52,7 +52,18 @@ class Linear:
         return (lambda rows: [softmax(scores(rows))]) if self.shares else lambda rows: [scores(rows)]
 
 
+FEW_CLASSES = 8
+"""Below so many, numpy adds the shares of a row in their order, however they lie in memory."""
+
+
 def softmax(scores: FloatArray) -> FloatArray:
+    """Of few classes a column at a time: numpy takes five times as long over rows of three numbers."""
+    if len(scores) > 1 and scores.shape[1] < FEW_CLASSES:
+        columns = np.array(scores.T, order="C")
+        columns -= columns.max(axis=0)
+        np.exp(columns, out=columns)
+        columns /= columns.sum(axis=0)
+        return columns.T
     powers = np.exp(scores - np.maximum.reduce(scores, axis=1, keepdims=True))
     powers /= np.add.reduce(powers, axis=1, keepdims=True)
     made: FloatArray = powers
