@@ -11,7 +11,7 @@ import numpy as np
 
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.signature.base import MAX_FEATURES, Rows, check_batch, check_rows, kind
-from mlneuron_runtime.signature.values import LARGEST, FloatArray, cast, complaint, in_range, refuse, within
+from mlneuron_runtime.signature.values import LARGEST, FloatArray, cast, complaint, in_range, packed, refuse, within
 from mlneuron_runtime.tensors import Array, Inputs, Tensor, TensorSpec
 
 INPUT = "features"
@@ -132,7 +132,7 @@ class Matrix:
         if widths != {width} or not 0 < width <= MAX_FEATURES:
             return None
         try:
-            values = np.frombuffer(array("d", chain.from_iterable(rows))).reshape(-1, width)
+            values = np.frombuffer(packed("d", list(chain.from_iterable(rows)))).reshape(-1, width)
         except (TypeError, OverflowError):
             return self._all_with_gaps(rows, width) if self.nullable else None
         return values if np.abs(values).max() <= LARGEST and self._whole_enough(values) else None
@@ -141,7 +141,7 @@ class Matrix:
         """The whole batch, with NaN for null; None when any row is bad for another reason."""
         filled = [np.nan if value is None else value for value in chain.from_iterable(rows)]
         try:
-            values = np.frombuffer(array("d", filled)).reshape(-1, width)
+            values = np.frombuffer(packed("d", filled)).reshape(-1, width)
         except (TypeError, OverflowError):
             return None
         return values if within(values, "FP64", True).all() and self._whole_enough(values) else None

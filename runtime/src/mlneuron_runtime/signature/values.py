@@ -1,11 +1,12 @@
 """Values of JSON and of tensors as arrays of one datatype, or what is wrong with the first that does not fit.
 
-A list of numbers becomes an array through `array.array`, whose C loop accepts numbers only (a string, null or
-nested list raises) and is as fast as `numpy.array`, which would turn `"1.5"` into 1.5 and null into NaN.
+A list of numbers becomes an array through `array.array` or, if it is long, `struct.pack`, whose C loops accept numbers
+only (a string, null or nested list raises); `numpy.array` would turn `"1.5"` into 1.5 and null into NaN.
 
 Where a model takes missing values (`nullable`), null is NaN among numbers, and None among texts.
 """
 
+import struct
 from array import array
 from collections.abc import Sequence
 from typing import Any
@@ -27,10 +28,10 @@ TEXT, BOOLEAN = "BYTES", "BOOL"
 LARGEST = float(np.finfo(np.float32).max)
 """Trees, xgboost and torch compute in 32-bit floats: a larger number would reach them as infinity."""
 
-SHORT = 64
-"""Up to so many numbers, Python's own min and max beat numpy's."""
-
 LARGEST_HALF = float(np.finfo(np.float16).max)
+
+SHORT = 64
+"""Up to so many numbers, what Python has itself beats what has to be set up first."""
 
 BOUNDS = "send a finite number between -3.4e38 and 3.4e38 (a 32-bit float)"
 HALF_BOUNDS = "send a finite number between -65504 and 65504 (a 16-bit float)"
@@ -48,6 +49,16 @@ def array_of(values: Sequence[Any], datatype: str, nullable: bool = False) -> Ar
     return texts(values) if kinds <= ({str, type(None)} if nullable else {str}) else None
 
 
+def packed(code: str, values: Sequence[Any]) -> "array[Any] | bytearray":
+    """The numbers' bytes, writable, by a code of `array`; TypeError or OverflowError for what is no such number."""
+    if len(values) <= SHORT:
+        return array(code, values)
+    try:
+        return bytearray(struct.pack(f"{len(values)}{code}", *values))
+    except struct.error as error:
+        raise TypeError(str(error)) from error
+
+
 def texts(values: Sequence[Any]) -> Array:
     """As an array of objects, whatever the values are."""
     made = np.empty(len(values), dtype=object)
@@ -59,7 +70,7 @@ def _floats(values: Sequence[Any], datatype: str, nullable: bool) -> Array | Non
     if nullable and None in values:
         values = [np.nan if value is None else value for value in values]
     try:
-        found = np.frombuffer(array("d", values)) if values else np.empty(0)
+        found = np.frombuffer(packed("d", values)) if values else np.empty(0)
     except (TypeError, OverflowError):
         return None
     return found.astype(DTYPES[datatype], copy=False) if within(found, datatype, nullable).all() else None
