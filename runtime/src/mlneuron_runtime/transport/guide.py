@@ -11,7 +11,6 @@ does.
 """
 
 import asyncio
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -124,12 +123,12 @@ def encode_batch(rows: Rows, answer: Answer, marks: "Marks | None" = None) -> by
 def all_good(answer: Answer) -> bytes:
     """A batch without a bad row, put together of its values' texts: an object a row takes longer than the model."""
     values, confidences = answer.columns()
-    between = b',"model_version":%b,"inference_time_ms":%d}' % (encode(answer.version), int(answer.seconds * 1000))
-    parts = zip(
-        repeat(b',{"prediction":'), texts(values), repeat(b',"confidence":'), texts(confidences), repeat(between)
-    )
-    rows = b"".join(chain.from_iterable(parts))
-    return b'{"predictions":[%b],"batch_size":%d}' % (rows[1:], len(values))
+    told = b',"model_version":%b,"inference_time_ms":%d}' % (encode(answer.version), int(answer.seconds * 1000))
+    parts = [b"", b',"confidence":', b"", told + b',{"prediction":'] * len(values)
+    parts[0::4] = texts(values)
+    parts[2::4] = texts(confidences)
+    parts[-1] = told
+    return b'{"predictions":[{"prediction":%b],"batch_size":%d}' % (b"".join(parts), len(values))
 
 
 NUMBERS = {int, float, bool, type(None)}

@@ -5,12 +5,11 @@
     -> {"model_name": "sum", "model_version": "1", "id": "1",
         "outputs": [{"name": "prediction", "datatype": "FP64", "shape": [2], "data": [3.0, 7.0]}]}
 
-A list of numbers becomes an array through `array.array`, whose C loop accepts numbers only, and whole ones only where
-the datatype is whole. An input or output with `binary_data_size` has its data behind the JSON.
+A list of numbers becomes an array through C loops that accept numbers only, and whole ones only where the datatype is
+whole. An input or output with `binary_data_size` has its data behind the JSON.
 """
 
 import math
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NoReturn
@@ -19,6 +18,7 @@ import numpy as np
 
 from mlneuron_runtime.errors import UNSAID, InvalidInput
 from mlneuron_runtime.signature.base import kind
+from mlneuron_runtime.signature.values import SHORT, packed
 from mlneuron_runtime.tensors import DTYPES, Array, Tensor, datatype_of
 from mlneuron_runtime.transport.binary import array_of, bytes_of, objects, strings
 from mlneuron_runtime.transport.oip import (
@@ -192,7 +192,7 @@ def numbers_of(flat: list[Any], datatype: str, place: str) -> Array:
     rounds.
     """
     try:
-        values = array(CODES[datatype], flat)
+        values = packed(CODES[datatype], flat)
     except (TypeError, OverflowError):
         name_the_culprit(flat, datatype, place)
     if datatype == "BOOL":
@@ -271,7 +271,14 @@ def described(name: str, values: Array) -> dict[str, Any]:
 def json_output(name: str, values: Array) -> dict[str, Any]:
     """Numbers as Python has them: of an FP32 all digits, so that it is the same number to whoever reads it as FP64."""
     output = described(name, values)
-    output["data"] = (
-        strings(values) if output["datatype"] == "BYTES" else (values if values.ndim == 1 else values.ravel()).tolist()
-    )
+    output["data"] = strings(values) if output["datatype"] == "BYTES" else numbers(values)
     return output
+
+
+def numbers(values: Array) -> "Array | list[Any]":
+    """What is encoded as the numbers that Python has, flat: many as they lie, without an object each."""
+    if values.size <= SHORT:
+        few: list[Any] = (values if values.ndim == 1 else values.ravel()).tolist()
+        return few
+    flat = values.ravel()
+    return flat.astype(np.float64, copy=False) if flat.dtype.kind == "f" else flat

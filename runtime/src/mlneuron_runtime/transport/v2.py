@@ -21,7 +21,7 @@ V2 = PROTOCOL["v2"]
 
 HEADER_LENGTH = b"inference-header-content-length"
 
-LARGE_ANSWER = 4096
+LARGE_ANSWER = 16_384
 """Values above which encoding them as text leaves the event loop."""
 
 
