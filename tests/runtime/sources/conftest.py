@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fake_gcs import FakeGcs, fake_gcs
+from tests.support.gcs_server import GcsServer, gcs_server
 from tests.support.mlflow_server import MlflowServer, mlflow_server
 from tests.support.s3_server import S3Server, s3_server
 
@@ -39,10 +39,15 @@ def mlflow(mlflow_process: MlflowServer, s3: S3Server, monkeypatch: pytest.Monke
     return mlflow_process
 
 
-@pytest.fixture
-def gcs(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGcs]:
-    """This process is its client."""
-    with fake_gcs() as server:
-        for name, value in server.variables().items():
-            monkeypatch.setenv(name, value)
+@pytest.fixture(scope="session")
+def gcs_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GcsServer]:
+    with gcs_server(tmp_path_factory.mktemp("gcs")) as server:
         yield server
+
+
+@pytest.fixture
+def gcs(gcs_process: GcsServer, monkeypatch: pytest.MonkeyPatch) -> GcsServer:
+    """This process is its client."""
+    for name, value in gcs_process.variables().items():
+        monkeypatch.setenv(name, value)
+    return gcs_process
