@@ -84,8 +84,8 @@ def artifacts() -> Iterator[Artifacts]:
             self.send_header("ETag", shared.tag)
             self.send_header("Content-Length", str(len(rest)))
             self.end_headers()
+            shared.served += len(rest[:most])  # before the client has it, and looks
             self.wfile.write(rest[:most])
-            shared.served += len(rest[:most])
             self.close_connection = most is not None
 
         def answer_tagged_half(self) -> None:
