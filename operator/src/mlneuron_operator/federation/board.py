@@ -1,7 +1,6 @@
 """Where reconciliation and reporting meet: facts of every neuron one way, states of their reporting the other."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..api.neuron import MLNeuron
@@ -49,12 +48,12 @@ class FederationBoard:
         status: Mapping[str, Any],
         samples: Sequence[Sample],
         created: str,
-        variants: Sequence[VariantFacts] = (),
+        variants: Sequence[VariantFacts],
     ) -> None:
         """The reconciler's word."""
         self._looked_at.add(neuron.key)
         if self.federates(neuron):
-            self._facts[neuron.key] = replace(facts_of(neuron, status, samples, created), variants=tuple(variants))
+            self._facts[neuron.key] = facts_of(neuron, status, samples, created, variants)
         else:
             self._facts.pop(neuron.key, None)
             self._states.pop(neuron.key, None)
@@ -76,7 +75,13 @@ class FederationBoard:
         return self._facts if self._complete else None
 
 
-def facts_of(neuron: MLNeuron, status: Mapping[str, Any], samples: Sequence[Sample], created: str) -> NeuronFacts:
+def facts_of(
+    neuron: MLNeuron,
+    status: Mapping[str, Any],
+    samples: Sequence[Sample],
+    created: str,
+    variants: Sequence[VariantFacts],
+) -> NeuronFacts:
     """The facts of a neuron as its status tells them; pure."""
     conditions = {item["type"]: item for item in status["conditions"]}
     ready = conditions[ConditionType.READY]
@@ -107,6 +112,7 @@ def facts_of(neuron: MLNeuron, status: Mapping[str, Any], samples: Sequence[Samp
         config_version=str(neuron.generation),
         created=created,
         ports=tuple(sorted(container_ports(neuron).values())),
+        variants=tuple(variants),
     )
 
 
