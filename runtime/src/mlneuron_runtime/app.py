@@ -16,8 +16,10 @@ from starlette.types import ASGIApp
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.transport import management, openapi, v1, v2, v2_metadata
 from mlneuron_runtime.transport.around import Around
+from mlneuron_runtime.transport.direct import Direct
 from mlneuron_runtime.transport.envelope import Envelope, no_route
 from mlneuron_runtime.transport.guide import BatchPredict, Predict
+from mlneuron_runtime.transport.prediction import Endpoint, Form
 
 if TYPE_CHECKING:
     from mlneuron_runtime.traffic.traffic import Traffic
@@ -28,21 +30,37 @@ def serving_app(plane: DataPlane, around: Around | None = None) -> Starlette:
     share.
     """
     within = Around.of(plane) if around is None else around
-    guide: dict[str, ASGIApp] = {"/predict": Predict(plane), "/batch_predict": BatchPredict(plane)}
-    hot = within.each(guide, "guide") | within.each(v1.hot(plane), "v1") | within.each(v2.hot(plane), "v2")
-    others = within.each(v1.predictions(plane), "v1")
+
+    def endpoints(forms: Mapping[str, Form], protocol: str) -> dict[str, ASGIApp]:
+        return within.each({path: Endpoint(plane, form) for path, form in forms.items()}, protocol)
+
+    hot = endpoints(guide(plane), "guide") | endpoints(v1.hot(plane), "v1") | endpoints(v2.hot(plane), "v2")
+    others = endpoints(v1.predictions(plane), "v1")
     predictions = [Route(path, endpoint, methods=["POST"]) for path, endpoint in (hot | others).items()]
     told = (
         []
         if within.traffic is None or within.traffic.named
         else [Route("/feedback", within.guarded(feedback(plane, within.traffic)), methods=["POST"])]
     )
-    of_v2 = v2_metadata.routes(plane, within(v2.Infer(plane), "v2", "/v2/models/{name}/infer"))
+    of_v2 = v2_metadata.routes(plane, within(Endpoint(plane, v2.Infer(plane)), "v2", "/v2/models/{name}/infer"))
     return _app(
         plane,
         [*predictions, *told, *v1.metadata(plane), *of_v2, *management.routes(plane), *openapi.routes(plane)],
         hot,
     )
+
+
+def guide(plane: DataPlane) -> dict[str, Form]:
+    """The guide's paths that predict."""
+    return {"/predict": Predict(plane), "/batch_predict": BatchPredict(plane)}
+
+
+def direct(plane: DataPlane, around: Around) -> dict[str, Direct]:
+    """Who answers small requests on their connection, by the paths that carry the load; nobody where more goes on
+    around a request.
+    """
+    forms = guide(plane) | v1.hot(plane) | v2.hot(plane)
+    return {path: Direct(plane, form) for path, form in forms.items()} if around.is_bare else {}
 
 
 def feedback(plane: DataPlane, traffic: "Traffic") -> ASGIApp:

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 import numpy as np
 
@@ -52,16 +53,26 @@ class Piece:
         return self.stop - self.start
 
 
+class Waiting(Protocol):
+    """Who waits for the pieces of a job, or for a TimeoutError: a future, or what acts as one. Told on the event loop,
+    once; it must not raise then, since others wait for the same batch.
+    """
+
+    def done(self) -> bool: ...
+
+    def set_result(self, pieces: list[Piece], /) -> None: ...
+
+    def set_exception(self, error: TimeoutError, /) -> None: ...
+
+
 @dataclass(slots=True, eq=False)
 class Job:
-    """One request's rows in the queue. `deadline` is in the clock's seconds; `answer` is set on the event
-    loop.
-    """
+    """One request's rows in the queue. `deadline` is in the clock's seconds."""
 
     inputs: Inputs
     rows: int
     deadline: float
-    answer: asyncio.Future[list[Piece]]
+    answer: Waiting
 
 
 @dataclass(slots=True)
@@ -140,21 +151,26 @@ class Batcher:
 
     def submit(self, inputs: Inputs, timeout: float) -> asyncio.Future[list[Piece]]:
         """What the model makes of the rows, in order, or TimeoutError after `timeout`; raises Overloaded at once."""
+        answer: asyncio.Future[list[Piece]] = self.loop.create_future()
+        self.put(inputs, timeout, answer)
+        return answer
+
+    def put(self, inputs: Inputs, timeout: float, answer: Waiting) -> None:
+        """Let the model answer whoever waits, some time; raises Overloaded at once."""
         if self._closed or self.depth >= self.limits.max_queue:
             raise Overloaded("server", f"the queue holds {self.depth} requests already; send it again later")
-        job = Job(inputs, rows_of(inputs), self.clock() + timeout, self.loop.create_future())
+        job = Job(inputs, rows_of(inputs), self.clock() + timeout, answer)
         if job.rows <= self.inline_rows and self._idle:
             if not self._turn:
                 self.loop.call_soon(self._end_turn)
             self._turn.append(job)
-            return job.answer
+            return
         self._given += 1
         self._waiting.append(job)
         self._inbox.put(job)
         if not self._sweeping:
             self._sweeping = True
             self._sweep_later(timeout)
-        return job.answer
 
     def _end_turn(self) -> None:
         """Answer what came in this turn of the loop."""
@@ -176,10 +192,11 @@ class Batcher:
     def _sweep(self, timeout: float) -> None:
         """Let go of the jobs past their deadlines, and look again as long as any waits."""
         now = self.clock()
-        self._waiting = deque(job for job in self._waiting if not job.answer.done())
-        for job in self._waiting:
+        waiting = [job for job in self._waiting if not job.answer.done()]
+        self._waiting = deque(job for job in waiting if job.deadline > now)
+        for job in waiting:
             if job.deadline <= now:
-                job.answer.set_exception(TimeoutError())
+                job.answer.set_exception(TimeoutError())  # who may put another job at once
         if self._waiting:
             self._sweep_later(min(timeout, min(job.deadline - now for job in self._waiting) * SWEEPS))
         else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mlneuron_runtime import tallies
 from mlneuron_runtime.answer import Answer
-from mlneuron_runtime.batcher import Batcher, Failure
+from mlneuron_runtime.batcher import Batcher, Failure, Piece, Waiting
 from mlneuron_runtime.errors import (
     DeadlineExceeded,
     InvalidInput,
@@ -80,6 +80,17 @@ class DataPlane:
     @property
     def served(self) -> Served | None:
         return self._served
+
+    @property
+    def batcher(self) -> Batcher:
+        """The queue before the model, once one is served."""
+        assert self._batcher is not None  # noqa: S101
+        return self._batcher
+
+    def limit(self, timeout: float | None) -> float:
+        """Seconds that a request may wait for the model, of which its caller may have said fewer."""
+        limit = self.config.serving.timeout_seconds
+        return limit if timeout is None else min(limit, timeout)
 
     @property
     def loaded(self) -> bool:
@@ -158,21 +169,29 @@ class DataPlane:
 class Request:
     """One prediction request, for a transport to ask with."""
 
-    __slots__ = ("_plane", "_protocol", "failure")
+    __slots__ = ("_plane", "_protocol", "_started", "failure")
 
     def __init__(self, plane: DataPlane, protocol: int) -> None:
         self._plane, self._protocol = plane, protocol
+        self._started = 0.0
         self.failure: ModelFailed | None = None
         """Of a row, where the request is answered all the same."""
 
     def __enter__(self) -> "Request":
-        self._plane.in_flight += 1
-        self._plane.telemetry.received(self._protocol)
+        self.enter()
         return self
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _t: TracebackType | None
     ) -> None:
+        self.leave(error)
+
+    def enter(self) -> None:
+        self._plane.in_flight += 1
+        self._plane.telemetry.received(self._protocol)
+
+    def leave(self, error: BaseException | None) -> None:
+        """The end, which every request that entered must come to."""
         plane = self._plane
         failure = self.failure if error is None else error
         if failure is None:
@@ -184,40 +203,52 @@ class Request:
         plane.last_seen = plane.clock()
 
     async def infer(self, served: Served, inputs: Inputs, timeout: float | None = None) -> Answer:  # noqa: ASYNC109  # told in the error
-        """What the model makes of rows that its signature accepted. Raises RequestError for what concerns all of
-        them; `timeout` may shorten the configured one.
+        """What the model makes of rows that its signature accepted; of none it is not asked. Raises RequestError for
+        what concerns all of them; `timeout` may shorten the configured one.
         """
-        plane = self._plane
-        batcher = plane._batcher
-        assert batcher is not None  # noqa: S101  # something is served
-        started = plane.clock()
+        rows = rows_of(inputs)
+        if not rows:
+            return Answer(served, [], 0.0)
+        plane, batcher = self._plane, self._plane.batcher
+        self._started = plane.clock()
         plane.telemetry.reached_model()
         pieces = batcher.at_once(inputs) if self._protocol == ONE_A_TURN or plane.alone() else None
         if pieces is None:
-            limit = plane.config.serving.timeout_seconds
-            limit = limit if timeout is None else min(limit, timeout)
+            limit = plane.limit(timeout)
             try:
                 pieces = await batcher.submit(inputs, limit)
-            except (TimeoutError, RequestError) as error:
-                self._unanswered(inputs, limit, error)
-        seconds = plane.clock() - started
+            except TimeoutError as error:
+                self.late(rows, limit, error)
+            except RequestError:
+                plane.telemetry.predicted(0, rows)  # rows without an answer count as failed, as the guide has it
+                raise
+        return self.answered(served, rows, pieces)
+
+    def ask(self, inputs: Inputs, limit: float, waiting: Waiting) -> None:
+        """Have somebody told what the model makes of rows, or that it is `late`, without a task that awaits it. Raises
+        Overloaded before anything is counted.
+        """
+        self._plane.batcher.put(inputs, limit, waiting)
+        self._started = self._plane.clock()
+        self._plane.telemetry.reached_model()
+
+    def answered(self, served: Served, rows: int, pieces: list[Piece]) -> Answer:
+        """Count what became of the rows."""
+        plane = self._plane
+        seconds = plane.clock() - self._started
         bad = 0
         for piece in pieces:
             if isinstance(piece.outcome, Failure):
                 bad += piece.size
-        plane.telemetry.answered(rows_of(inputs) - bad, bad, seconds)
+        plane.telemetry.answered(rows - bad, bad, seconds)
         return Answer(served, pieces, seconds)
 
-    def _unanswered(self, inputs: Inputs, limit: float, error: Exception) -> NoReturn:
-        """Rows that get no answer count as failed predictions, as the guide counts them."""
-        telemetry = self._plane.telemetry
-        if isinstance(error, TimeoutError):
-            telemetry.answered(0, rows_of(inputs), limit)
-            raise DeadlineExceeded(
-                "server", f"the model did not answer within {limit:g} s (serving.timeoutSeconds); try again later"
-            ) from error
-        telemetry.predicted(0, rows_of(inputs))
-        raise error
+    def late(self, rows: int, limit: float, error: TimeoutError) -> NoReturn:
+        """Rows that got no answer in time count as failed predictions, as the guide counts them."""
+        self._plane.telemetry.answered(0, rows, limit)
+        raise DeadlineExceeded(
+            "server", f"the model did not answer within {limit:g} s (serving.timeoutSeconds); try again later"
+        ) from error
 
 
 def describe(served: Served) -> Mapping[str, object]:

@@ -24,7 +24,7 @@ import structlog
 import uvloop
 
 from mlneuron_runtime import loading, tallies
-from mlneuron_runtime.app import serving_app, telemetry_app
+from mlneuron_runtime.app import direct, serving_app, telemetry_app
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.listening import bind
 from mlneuron_runtime.loading import Served
@@ -65,9 +65,8 @@ async def _serve(config: Config, options: Options, seat: Seat, started_at: float
     stop = Stop.on_signals()
     bounds = bounds_of(config.serving, plane.telemetry.refused)
     around = Around.of(plane)
-    serving, metrics = (
-        Server(Listening(app, bounds)) for app in (serving_app(plane, around), telemetry_app(plane, started_at))
-    )
+    serving = Server(Listening(serving_app(plane, around), bounds, direct(plane, around)))
+    metrics = Server(Listening(telemetry_app(plane, started_at), bounds))
     plane.alone = lambda: len(serving.server_state.tasks) == 1
     ports = Ports(seat, plane, around, options, serving, metrics)
     running = await ports.start()

@@ -67,6 +67,11 @@ class Traffic:
             self.use(Marks(self.identity.variant, self.now))
 
     @property
+    def idle(self) -> bool:
+        """Whether every request is this process's own, and nobody counts for whom."""
+        return self.table is None and not self.named
+
+    @property
     def named(self) -> bool:
         """Whether this is a variant's pod."""
         return self.identity.variant != PRIMARY

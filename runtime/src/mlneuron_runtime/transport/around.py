@@ -44,6 +44,11 @@ class Around:
             traffic=traffic(plane),
         )
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing goes on around a request, unless variants compete."""
+        return self.tokens is None and self.payloads is None and self.tracing is None
+
     def __call__(self, endpoint: ASGIApp, protocol: str, path: str) -> ASGIApp:
         """The endpoint with everything around it; `protocol` is one of `tallies.PROTOCOLS`. What a caller without a
         token sends is not worth logging.

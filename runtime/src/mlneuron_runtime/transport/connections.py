@@ -4,19 +4,17 @@ come, how long a connection may idle or leave its answers unread, how many there
 A request is an `Exchange`, of which uvicorn knows no more than that it is one of its own.
 
 One look at all connections each half second replaces a timer for every request, which is the dearest thing that a small
-request would do. A body that is whole before its request is looked at is put into the ASGI scope's `state`
-(`BODY`), so that reading it needs no timer either.
+request would do. A request begins when all has been read that had come with its head: a body that is whole then needs
+no timer either.
 """
 
 import contextlib
 import http
 import re
 from asyncio import Transport
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import lru_cache
-from urllib.parse import unquote
 
 import httptools
 import uvicorn
@@ -25,9 +23,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mlneuron_runtime.errors import RequestError
 from mlneuron_runtime.settings import Serving
-from mlneuron_runtime.transport.exchange import Exchange
+from mlneuron_runtime.transport.exchange import Exchange, Taker
 from mlneuron_runtime.transport.wire import (
-    BODY,
     STATUS,
     Guide,
     HeaderTooLarge,
@@ -66,17 +63,8 @@ def without_offer(data: bytes) -> bytes:
     """A head without its offer to speak HTTP/2 from here on, as Java's client makes it with every first request: the
     parser would read no body behind it.
     """
-    if b"h2c" not in data:
-        return data
     head, end, rest = data.partition(b"\r\n\r\n")
     return OFFER.sub(b"", head) + end + rest
-
-
-@lru_cache(maxsize=128)
-def parts(url: bytes) -> tuple[str, bytes, bytes]:
-    """Path, path as it was sent, and query: clients ask for few."""
-    parsed = httptools.parse_url(url)
-    return unquote(parsed.path.decode("ascii")), parsed.path, parsed.query or b""
 
 
 class Phase(Enum):
@@ -89,15 +77,18 @@ class Phase(Enum):
     LEAVING = auto()
 
 
-class Listening(uvicorn.Config):
-    """uvicorn's, for one of this process's ports."""
+NOBODY: Mapping[str, Taker] = {}
 
-    def __init__(self, app: ASGIApp, bounds: Bounds) -> None:
+
+class Listening(uvicorn.Config):
+    """uvicorn's, for one of this process's ports. `takers` are asked before the app, by the paths that they know."""
+
+    def __init__(self, app: ASGIApp, bounds: Bounds, takers: Mapping[str, Taker] = NOBODY) -> None:
         super().__init__(
             app, http=Connection, loop="none", ws="none", lifespan="off", log_config=None, access_log=False,
             server_header=False, proxy_headers=False, interface="asgi3",
         )  # fmt: skip
-        self.bounds = bounds
+        self.bounds, self.takers = bounds, takers
 
 
 class Server(uvicorn.Server):
@@ -116,9 +107,13 @@ class Server(uvicorn.Server):
 
 
 class Connection(HttpToolsProtocol):
-    """One client's. `since` is when its phase began, in the loop's seconds."""
+    """One client's. `since` is when its phase began, in the loop's seconds, of a body when its head did; `next` a
+    request that has not begun.
+    """
 
     bounds: Bounds
+    takers: Mapping[str, Taker]
+    next: Exchange | None
     phase: Phase
     since: float
     head: int
@@ -128,7 +123,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
         assert isinstance(self.config, Listening)  # noqa: S101  # ours alone
-        self.bounds = self.config.bounds
+        self.bounds, self.takers, self.next = self.config.bounds, self.config.takers, None
         self.enter(Phase.IDLE)
         self.unread_since, self.refused = None, False
         if len(self.connections) > self.bounds.connections:
@@ -146,8 +141,16 @@ class Connection(HttpToolsProtocol):
             self.head = 0
         if self.phase is Phase.HEAD:
             self.head += len(data)
-            data = without_offer(data)
-        super().data_received(data)
+            if b"h2c" in data:
+                data = without_offer(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # it is answered in HTTP/1.1
+        except httptools.HttpParserError:
+            self.refuse(MalformedBody("request", "this is not HTTP/1.1; send a well-formed request"))
+        if self.next is not None:
+            self.begin()
         if self.phase is Phase.HEAD and self.head > self.bounds.head_bytes and not self.refused:
             self.refuse(self.too_large())
 
@@ -161,20 +164,14 @@ class Connection(HttpToolsProtocol):
         if self.head > self.bounds.head_bytes and self.head_size() > self.bounds.head_bytes:
             self.refuse(self.too_large())
             return
-        self.enter(Phase.BODY)
+        self.phase = Phase.BODY
         parser = self.parser
         version = parser.get_http_version()
-        path, raw_path, query = parts(self.url)
-        self.scope = {
-            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": version,
-            "server": self.server, "client": self.client, "scheme": "http", "root_path": "", "state": {},
-            "method": parser.get_method().decode("ascii"), "path": path, "raw_path": raw_path, "query_string": query,
-            "headers": self.headers,
-        }  # fmt: skip
+        keep_alive = version != "1.0" and parser.should_keep_alive()
         before = self.cycle
-        self.cycle = Exchange(self, keep_alive=version != "1.0" and parser.should_keep_alive())
+        self.cycle = Exchange(self, parser.get_method().decode("ascii"), version, keep_alive)
         if before is None or before.response_complete:
-            self.cycle.begin()
+            self.next = self.cycle
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
@@ -184,8 +181,8 @@ class Connection(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def on_body(self, body: bytes) -> None:
-        if not self.refused:
-            super().on_body(body)
+        if not self.refused and not self.cycle.response_complete:
+            self.cycle.take(body)  # type: ignore[attr-defined]  # an exchange of ours
 
     def on_message_complete(self) -> None:
         if self.refused:
@@ -197,8 +194,14 @@ class Connection(HttpToolsProtocol):
         self.phase = Phase.ANSWER
         cycle.more_body = False
         cycle.message_event.set()
-        if not cycle.waiting_for_100_continue:
-            cycle.scope["state"][BODY] = bytes(cycle.body)
+        if self.next is not None:
+            self.begin()
+
+    def begin(self) -> None:
+        """Begin with the request that has come."""
+        exchange, self.next = self.next, None
+        if exchange is not None and not self.refused:
+            exchange.begin()
 
     def on_response_complete(self) -> None:
         """uvicorn's, but for the timer that it starts for every answer."""
@@ -210,9 +213,6 @@ class Connection(HttpToolsProtocol):
             self.pipeline.pop()[0].begin()  # type: ignore[attr-defined]  # an exchange of ours
         elif self.phase is Phase.ANSWER:
             self.enter(Phase.IDLE)
-
-    def send_400_response(self, msg: str) -> None:
-        self.refuse(MalformedBody("request", "this is not HTTP/1.1; send a well-formed request"))
 
     def too_large(self) -> RequestError:
         limit = self.bounds.head_bytes

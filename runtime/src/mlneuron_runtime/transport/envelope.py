@@ -24,7 +24,8 @@ from mlneuron_runtime.transport.wire import (
     EXTRA_HEADERS,
     Disconnected,
     NoRoute,
-    send_json,
+    Whole,
+    send_whole,
     shape_of,
 )
 
@@ -73,7 +74,8 @@ class Envelope:
         except Exception as error:  # whatever it is, the caller gets the documented shape and the log its trace
             if started:
                 raise
-            await answer_error(error, scope["path"], tagged)
+            if not isinstance(error, Disconnected):
+                await send_whole(tagged, *told_error(error, scope["path"]))
 
 
 def request_id_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
@@ -84,13 +86,10 @@ def request_id_of(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
     return b"%s%016x" % (PROCESS, next(_numbers))
 
 
-async def answer_error(error: Exception, path: str, send: Send) -> None:
-    """Tell the log what happened and the caller what to do."""
-    if isinstance(error, Disconnected):
-        return
-    error = logged(error)
-    shape = shape_of(path)
-    await send_json(send, shape.status(error), shape.body(error), EXTRA_HEADERS.get(type(error), ()))
+def told_error(error: Exception, path: str) -> tuple[int, Whole]:
+    """Tell the log what happened; what tells the caller what to do."""
+    told, shape = logged(error), shape_of(path)
+    return shape.status(told), Whole(shape.body(told), headers=EXTRA_HEADERS.get(type(told), ()))
 
 
 def logged(error: Exception) -> RequestError:

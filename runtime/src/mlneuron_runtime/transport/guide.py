@@ -10,80 +10,99 @@
 does.
 """
 
-import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from starlette.types import Receive, Scope, Send
 
 from mlneuron_runtime.answer import Answer, Outcome
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.errors import InvalidInput, RequestError
+from mlneuron_runtime.loading import Served
 from mlneuron_runtime.signature import Rows
 from mlneuron_runtime.tallies import PROTOCOL
-from mlneuron_runtime.transport.wire import encode, parse_object, read_body, send_json, whole_body
+from mlneuron_runtime.tensors import Inputs
+from mlneuron_runtime.transport.prediction import LARGE_BODY
+from mlneuron_runtime.transport.wire import Headers, Whole, encode, parse_object
 
 if TYPE_CHECKING:
     from mlneuron_runtime.traffic.marks import Marks
 
 log = structlog.get_logger()
 
-GUIDE = PROTOCOL["guide"]
 
-LARGE_BODY = 64 * 1024
-"""Above this, decoding and encoding leave the event loop: other requests go on between their steps."""
+@dataclass(slots=True)
+class Row:
+    """The question of POST /predict."""
+
+    served: Served
+    inputs: Inputs
+    timeout: float | None = None
+
+    def is_long(self, _answer: Answer) -> bool:
+        return False
+
+    def told(self, answer: Answer, marks: "Marks | None") -> Whole:
+        value, confidence = answer.one()
+        content = told(value, confidence, answer)
+        if marks is not None:
+            marks.add(content, value)
+        return Whole(encode(content))
+
+
+@dataclass(slots=True)
+class Batch:
+    """The question of POST /batch_predict, which came in a `large` body or a small one."""
+
+    served: Served
+    rows: Rows
+    large: bool
+    timeout: float | None = None
+
+    @property
+    def inputs(self) -> Inputs:
+        return self.rows.inputs
+
+    def is_long(self, _answer: Answer) -> bool:
+        return self.large
+
+    def told(self, answer: Answer, marks: "Marks | None") -> Whole:
+        failure = answer.failure
+        if failure is not None:
+            log.error("model raised on rows of a batch", exc_info=failure.__cause__)
+        return Whole(encode_batch(self.rows, answer, marks), failure=failure)
 
 
 class Predict:
-    """POST /predict, as an ASGI endpoint: the hot path takes no Request or Response object."""
+    """The form of POST /predict."""
+
+    protocol = PROTOCOL["guide"]
+    octets = False
 
     def __init__(self, plane: DataPlane) -> None:
         self.plane = plane
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        plane = self.plane
-        with plane.request(GUIDE) as request:
-            body = whole_body(scope, plane.config.serving.max_body_bytes)
-            asked = (await ask(plane, scope, receive))[0] if body is None or len(body) > LARGE_BODY else read(body)
-            served = plane.named(asked.get("model_version"))
-            inputs = served.model.signature.row(required(asked, "features"))
-            answer = await request.infer(served, inputs)
-            value, confidence = answer.one()
-        content = told(value, confidence, answer)
-        if plane.marks is not None:
-            plane.marks.add(content, value)
-        await send_json(send, 200, encode(content))
+    def read(self, body: bytes, _headers: Headers, _named: Mapping[str, str]) -> Row:
+        asked = read(body)
+        served = self.plane.named(asked.get("model_version"))
+        return Row(served, served.model.signature.row(required(asked, "features")))
 
 
 class BatchPredict:
-    """POST /batch_predict."""
+    """The form of POST /batch_predict."""
+
+    protocol = PROTOCOL["guide"]
+    octets = False
 
     def __init__(self, plane: DataPlane) -> None:
         self.plane = plane
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        plane = self.plane
-        with plane.request(GUIDE) as request:
-            asked, large = await ask(plane, scope, receive)
-            served = plane.named(asked.get("model_version"))
-            rows = served.model.signature.rows(required(asked, "batch_features"))
-            answer = await request.infer(served, rows.inputs) if len(rows.positions) else Answer(served, [], 0.0)
-            request.failure = answer.failure
-            if request.failure is not None:
-                log.error("model raised on rows of a batch", exc_info=request.failure.__cause__)
-        marks = plane.marks
-        body = (
-            await asyncio.to_thread(encode_batch, rows, answer, marks) if large else encode_batch(rows, answer, marks)
-        )
-        await send_json(send, 200, body)
-
-
-async def ask(plane: DataPlane, scope: Scope, receive: Receive) -> tuple[dict[str, Any], bool]:
-    """What the body asks for, and whether it is a large one."""
-    serving = plane.config.serving
-    body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds)
-    large = len(body) > LARGE_BODY
-    return await asyncio.to_thread(read, body) if large else read(body), large
+    def read(self, body: bytes, _headers: Headers, _named: Mapping[str, str]) -> Batch:
+        asked = read(body)
+        served = self.plane.named(asked.get("model_version"))
+        rows = served.model.signature.rows(required(asked, "batch_features"))
+        return Batch(served, rows, len(body) > LARGE_BODY)
 
 
 def read(body: bytes) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mlneuron_runtime.answer import Answer
 from mlneuron_runtime.dataplane import Request
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.loading import Served
 from mlneuron_runtime.models.base import PREDICTION
-from mlneuron_runtime.tensors import DTYPES, Array, Tensor, TensorSpec
+from mlneuron_runtime.tensors import DTYPES, Array, Inputs, Tensor, TensorSpec
 
 if TYPE_CHECKING:
     from mlneuron_runtime.traffic.marks import Marks
@@ -65,16 +66,25 @@ async def infer(request: Request, served: Served, asked: Asked, left: float | No
     """What the model makes of what is asked; raises RequestError. `left` are the seconds that the caller waits, where
     its transport tells.
     """
+    inputs = inputs_of(served, asked)
+    timeout = asked.timeout if left is None else left if asked.timeout is None else min(left, asked.timeout)
+    return Told(served, asked.id, outputs_of(asked, await request.infer(served, inputs, timeout)))
+
+
+def inputs_of(served: Served, asked: Asked) -> Inputs:
+    """What goes to the model, which has the outputs that are asked for."""
     if asked.outputs and served.outputs:
         check_known(asked.outputs, [spec.name for spec in served.outputs])
-    inputs = served.model.signature.tensors(asked.tensors)
-    timeout = asked.timeout if left is None else left if asked.timeout is None else min(left, asked.timeout)
-    answer = await request.infer(served, inputs, timeout)
+    return served.model.signature.tensors(asked.tensors)
+
+
+def outputs_of(asked: Asked, answer: Answer) -> Mapping[str, Array]:
+    """Those that are asked for, in that order."""
     outputs: Mapping[str, Array] = answer.tensors()
-    if asked.outputs:
-        check_known(asked.outputs, outputs)
-        outputs = {wanted.name: outputs[wanted.name] for wanted in asked.outputs}
-    return Told(served, asked.id, outputs)
+    if not asked.outputs:
+        return outputs
+    check_known(asked.outputs, outputs)
+    return {wanted.name: outputs[wanted.name] for wanted in asked.outputs}
 
 
 def note(marks: "Marks", told: Told) -> None:

@@ -42,7 +42,7 @@ class Split:
         self.passed_on = passed_on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.traffic.table is None and not self.traffic.named:
+        if self.traffic.idle:
             await self.endpoint(scope, receive, send)
             return
         marks.forget()

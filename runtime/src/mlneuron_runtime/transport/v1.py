@@ -7,26 +7,28 @@
 V1 has no errors a row: one bad row refuses the request, and the error names it.
 """
 
-import asyncio
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mlneuron_runtime.answer import Answer
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.errors import InvalidInput
+from mlneuron_runtime.loading import Served
 from mlneuron_runtime.signature import Rows, Signature, Tensors
 from mlneuron_runtime.signature.base import check_rows, kind
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.tensors import Inputs
-from mlneuron_runtime.transport.guide import LARGE_BODY
-from mlneuron_runtime.transport.wire import encode, parse_object, read_body, send_json
+from mlneuron_runtime.transport.prediction import LARGE_BODY, Form
+from mlneuron_runtime.transport.wire import Headers, Whole, encode, parse_object
 
-V1 = PROTOCOL["v1"]
+if TYPE_CHECKING:
+    from mlneuron_runtime.traffic.marks import Marks
 
 ANSWERED_BY = {"instances": "predictions", "inputs": "outputs"}
 """The answer's field, by the one that held the rows."""
@@ -37,41 +39,53 @@ PREDICT = "/v1/models/{name}" + VERB
 PREDICT_VERSION = "/v1/models/{name}/versions/{version}" + VERB
 
 
+@dataclass(slots=True)
+class Instances:
+    """Rows that came in a `large` body or a small one, under the name `field`."""
+
+    served: Served
+    inputs: Inputs
+    field: str
+    large: bool
+    timeout: float | None = None
+
+    def is_long(self, _answer: Answer) -> bool:
+        return self.large
+
+    def told(self, answer: Answer, marks: "Marks | None") -> Whole:
+        values, _ = answer.columns()
+        if marks is not None and len(values) == 1:
+            marks.note(values[0])
+        return Whole(encode({ANSWERED_BY[self.field]: values}))
+
+
 class Predict:
-    """POST …:predict, as an ASGI endpoint. `name` is the model's where the path is not asked for it."""
+    """The form of POST …:predict. `name` is the model's where the path is not asked for it."""
+
+    protocol = PROTOCOL["v1"]
+    octets = False
 
     def __init__(self, plane: DataPlane, name: str | None = None) -> None:
-        self.plane = plane
-        self.name = name
+        self.plane, self.name = plane, name
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        plane = self.plane
-        with plane.request(V1) as request:
-            asked: Mapping[str, str] = {} if self.name is not None else scope["path_params"]
-            served = plane.model(self.name or asked["name"], asked.get("version"))
-            serving = plane.config.serving
-            body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds)
-            large = len(body) > LARGE_BODY
-            parsed = await asyncio.to_thread(parse_object, body) if large else parse_object(body)
-            field = field_of(parsed)
-            answer = await request.infer(served, inputs_of(served.model.signature, parsed[field], field))
-            values, _ = answer.columns()
-        if plane.marks is not None and len(values) == 1:
-            plane.marks.note(values[0])
-        told = {ANSWERED_BY[field]: values}
-        await send_json(send, 200, await asyncio.to_thread(encode, told) if large else encode(told))
+    def read(self, body: bytes, _headers: Headers, named: Mapping[str, str]) -> Instances:
+        served = self.plane.model(self.name or named["name"], named.get("version"))
+        parsed = parse_object(body)
+        field = field_of(parsed)
+        inputs = inputs_of(served.model.signature, parsed[field], field)
+        return Instances(served, inputs, field, len(body) > LARGE_BODY)
 
 
-def hot(plane: DataPlane) -> dict[str, ASGIApp]:
+def hot(plane: DataPlane) -> dict[str, Form]:
     """The paths that carry the load: the configured model's own."""
     name = plane.config.model.name
     return {f"/v1/models/{name}{VERB}": Predict(plane, name)}
 
 
-def predictions(plane: DataPlane) -> dict[str, ASGIApp]:
+def predictions(plane: DataPlane) -> dict[str, Form]:
     """Every path that predicts, as patterns."""
-    endpoint = Predict(plane)
-    return {PREDICT: endpoint, PREDICT_VERSION: endpoint}
+    form = Predict(plane)
+    return {PREDICT: form, PREDICT_VERSION: form}
 
 
 def metadata(plane: DataPlane) -> list[Route]:

@@ -4,20 +4,23 @@ With `Inference-Header-Content-Length`, so many bytes of the body are JSON and t
 which an output was asked for as bytes comes in the same form.
 """
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
+from mlneuron_runtime.answer import Answer
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.errors import InvalidInput
+from mlneuron_runtime.loading import Served
 from mlneuron_runtime.tallies import PROTOCOL
-from mlneuron_runtime.transport.guide import LARGE_BODY
-from mlneuron_runtime.transport.oip import Asked, Told, infer, note
+from mlneuron_runtime.tensors import Inputs
+from mlneuron_runtime.transport.oip import Asked, Told, inputs_of, note, outputs_of
 from mlneuron_runtime.transport.oip_json import asked, binary_answer, json_answer
-from mlneuron_runtime.transport.wire import LONGEST_LENGTH, OCTETS_TYPE, parse_object, read_body, send_json, whole_body
+from mlneuron_runtime.transport.prediction import Form
+from mlneuron_runtime.transport.wire import LONGEST_LENGTH, OCTETS_TYPE, Headers, Whole, parse_object
 
-V2 = PROTOCOL["v2"]
+if TYPE_CHECKING:
+    from mlneuron_runtime.traffic.marks import Marks
 
 HEADER_LENGTH = b"inference-header-content-length"
 
@@ -25,31 +28,46 @@ LARGE_ANSWER = 16_384
 """Values above which encoding them as text leaves the event loop."""
 
 
+@dataclass(slots=True)
+class Inference:
+    """What a body asks."""
+
+    served: Served
+    asked: Asked
+    inputs: Inputs
+
+    @property
+    def timeout(self) -> float | None:
+        return self.asked.timeout
+
+    def is_long(self, answer: Answer) -> bool:
+        if self.asked.binary:
+            return False
+        size = 0
+        for values in outputs_of(self.asked, answer).values():
+            size += values.size
+        return size > LARGE_ANSWER
+
+    def told(self, answer: Answer, marks: "Marks | None") -> Whole:
+        told = Told(self.served, self.asked.id, outputs_of(self.asked, answer))
+        if marks is not None:
+            note(marks, told)
+        return encoded(told, self.asked)
+
+
 class Infer:
-    """The endpoint, in ASGI. `name` and `version` are the model's where the path is not asked for them."""
+    """The form. `name` and `version` are the model's where the path is not asked for them."""
+
+    protocol = PROTOCOL["v2"]
+    octets = True
 
     def __init__(self, plane: DataPlane, name: str | None = None, version: str | None = None) -> None:
         self.plane, self.name, self.version = plane, name, version
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        plane, name, version = self.plane, self.name, self.version
-        with plane.request(V2) as request:
-            if name is None:
-                name, version = scope["path_params"]["name"], scope["path_params"].get("version")
-            served = plane.model(name, version)
-            serving = plane.config.serving
-            body = whole_body(scope, serving.max_body_bytes, octets=True)
-            if body is None:
-                body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds, octets=True)
-            header = header_length(scope["headers"], len(body))
-            large = len(body) > LARGE_BODY
-            wanted = await asyncio.to_thread(decoded, body, header) if large else decoded(body, header)
-            told = await infer(request, served, wanted)
-            if plane.marks is not None:
-                note(plane.marks, told)
-            large = not wanted.binary and size_of(told) > LARGE_ANSWER
-            parts, headers = await asyncio.to_thread(encoded, told, wanted) if large else encoded(told, wanted)
-        await send_answer(send, parts, headers)
+    def read(self, body: bytes, headers: Headers, named: Mapping[str, str]) -> Inference:
+        served = self.plane.model(self.name or named["name"], self.version or named.get("version"))
+        wanted = decoded(body, header_length(headers, len(body)))
+        return Inference(served, wanted, inputs_of(served, wanted))
 
 
 def decoded(body: bytes, header: int | None) -> Asked:
@@ -59,7 +77,7 @@ def decoded(body: bytes, header: int | None) -> Asked:
     return asked(parse_object(body[:header]), memoryview(body)[header:])
 
 
-def header_length(headers: Sequence[tuple[bytes, bytes]], size: int) -> int | None:
+def header_length(headers: Headers, size: int) -> int | None:
     """How many bytes of the body are JSON; None where the header does not say."""
     for name, value in headers:
         if name == HEADER_LENGTH:
@@ -73,43 +91,20 @@ def header_length(headers: Sequence[tuple[bytes, bytes]], size: int) -> int | No
     return None
 
 
-def size_of(told: Told) -> int:
-    """Values in the answer."""
-    size = 0
-    for values in told.outputs.values():
-        size += values.size
-    return size
-
-
-Encoded = tuple[list[bytes], list[tuple[bytes, bytes]]]
-"""The parts of a body, and the headers that it needs beside its length."""
-
-
-def encoded(told: Told, wanted: Asked) -> Encoded:
+def encoded(told: Told, wanted: Asked) -> Whole:
     """As JSON, or with the bytes of what was asked for as bytes behind it."""
     if not wanted.binary and not (wanted.outputs and any(output.binary for output in wanted.outputs)):
-        return [json_answer(told)], []
+        return Whole(json_answer(told))
     said = {output.name: output.binary for output in wanted.outputs}
     as_bytes = [wanted.binary if (binary := said.get(name)) is None else binary for name in told.outputs]
     header, parts = binary_answer(told, as_bytes)
-    return [header, *parts], [(HEADER_LENGTH, b"%d" % len(header))]
+    return Whole(b"".join((header, *parts)), OCTETS_TYPE, [(HEADER_LENGTH, b"%d" % len(header))])
 
 
-async def send_answer(send: Send, parts: list[bytes], headers: list[tuple[bytes, bytes]]) -> None:
-    """One whole answer."""
-    if not headers:
-        await send_json(send, 200, parts[0])
-        return
-    body = b"".join(parts)
-    sent = [(b"content-type", OCTETS_TYPE), (b"content-length", b"%d" % len(body)), *headers]
-    await send({"type": "http.response.start", "status": 200, "headers": sent})
-    await send({"type": "http.response.body", "body": body})
-
-
-def hot(plane: DataPlane) -> dict[str, ASGIApp]:
+def hot(plane: DataPlane) -> dict[str, Form]:
     """The paths that carry the load: the configured model's own."""
     source = plane.config.model
-    paths: dict[str, ASGIApp] = {f"/v2/models/{source.name}/infer": Infer(plane, source.name)}
+    paths: dict[str, Form] = {f"/v2/models/{source.name}/infer": Infer(plane, source.name)}
     if source.version is not None:
         paths[f"/v2/models/{source.name}/versions/{source.version}/infer"] = Infer(plane, source.name, source.version)
     return paths

@@ -8,7 +8,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -20,6 +20,18 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 JSON_TYPE = b"application/json"
 OCTETS_TYPE = b"application/octet-stream"
+
+
+class Whole(NamedTuple):
+    """All of an answer but its status: the body, its type, and what other headers it needs. `failure` is told to nobody
+    but the counters, of a row in an answer that is good otherwise.
+    """
+
+    body: bytes
+    type: bytes = JSON_TYPE
+    headers: Headers = ()
+    failure: errors.ModelFailed | None = None
+
 
 BODY = "body"
 """In the scope's `state`: the body, where the server had all of it before it called the app."""
@@ -131,7 +143,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float, 
 
 def whole_body(scope: Scope, limit: int, octets: bool = False) -> bytes | None:
     """The body where the server has all of it, which needs no waiting; refused as `read_body` does."""
-    check_headers(scope, limit, octets)
+    check_headers(scope["headers"], limit, octets)
     whole: bytes | None = scope["state"].get(BODY)
     return whole if whole is None else within(whole, limit)
 
@@ -163,9 +175,9 @@ def too_large(limit: int) -> BodyTooLarge:
     )
 
 
-def check_headers(scope: Scope, limit: int, octets: bool = False) -> None:
+def check_headers(headers: Headers, limit: int, octets: bool = False) -> None:
     """Refuse what the headers already tell: too long, compressed, or said to be something other than JSON."""
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name not in SAYING:
             continue
         if name == b"content-length" and value.isdigit() and (len(value) > LONGEST_LENGTH or int(value) > limit):
@@ -228,9 +240,14 @@ def encode(content: object) -> bytes:
 
 async def send_json(send: Send, status: int, body: bytes, headers: Headers = ()) -> None:
     """One whole answer."""
-    sent = [(b"content-type", JSON_TYPE), (b"content-length", b"%d" % len(body)), *headers]
+    await send_whole(send, status, Whole(body, headers=headers))
+
+
+async def send_whole(send: Send, status: int, whole: Whole) -> None:
+    """One whole answer."""
+    sent = [(b"content-type", whole.type), (b"content-length", b"%d" % len(whole.body)), *whole.headers]
     await send({"type": "http.response.start", "status": status, "headers": sent})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": whole.body})
 
 
 class Guide:

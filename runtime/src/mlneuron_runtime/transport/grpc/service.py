@@ -21,7 +21,7 @@ from mlneuron_runtime.transport.envelope import logged, request_id_of
 from mlneuron_runtime.transport.grpc import health_pb2, inference_pb2, messages
 from mlneuron_runtime.transport.grpc.around import Work, surrounded
 from mlneuron_runtime.transport.grpc.forms import Forms
-from mlneuron_runtime.transport.guide import LARGE_BODY
+from mlneuron_runtime.transport.prediction import LARGE_BODY
 
 GRPC = PROTOCOL["grpc"]
 

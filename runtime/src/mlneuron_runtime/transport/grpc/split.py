@@ -24,8 +24,8 @@ from mlneuron_runtime.transport.grpc.around import Work
 from mlneuron_runtime.transport.grpc.captured import response_json
 from mlneuron_runtime.transport.grpc.inference_pb2 import ModelInferRequest
 from mlneuron_runtime.transport.grpc.messages import value_of
-from mlneuron_runtime.transport.guide import LARGE_BODY
 from mlneuron_runtime.transport.noted import FALLBACK, OURS, PREDICTION, SECONDS, VARIANT, number_of, own_id
+from mlneuron_runtime.transport.prediction import LARGE_BODY
 from mlneuron_runtime.transport.split import FORWARD_SHARE, is_classifier
 
 GRPC = PROTOCOL["grpc"]
