@@ -13,13 +13,15 @@ import joblib
 import msgspec
 import pytest
 from mlneuron_runtime import tallies
-from mlneuron_runtime.app import serving_app, telemetry_app
+from mlneuron_runtime.app import direct, serving_app, telemetry_app
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.loading import Served
 from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.settings import Config
 from mlneuron_runtime.signature import Matrix, Signature
 from mlneuron_runtime.tensors import Inputs
+from mlneuron_runtime.transport.around import Around
+from mlneuron_runtime.transport.direct import Direct
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
@@ -49,11 +51,12 @@ def summing(inputs: Inputs) -> Prediction:
 
 @dataclass
 class Neuron:
-    """A data plane that serves, and its two apps."""
+    """A data plane that serves, its two apps, and who answers before the first of them is asked."""
 
     plane: DataPlane
     app: Any
     telemetry: Any
+    takers: Mapping[str, Direct] = field(default_factory=dict)
 
 
 def counts(neuron: Neuron) -> tuple[int, int, int]:
@@ -80,7 +83,9 @@ async def serving(
     )  # fmt: skip
     plane.serve(served)
     try:
-        yield Neuron(plane, serving_app(plane), telemetry_app(plane, started_at=1.7e9))
+        around = Around.of(plane)
+        app = serving_app(plane, around)
+        yield Neuron(plane, app, telemetry_app(plane, started_at=1.7e9), direct(plane, around))
     finally:
         plane.close()
         await until(lambda: not plane.works)

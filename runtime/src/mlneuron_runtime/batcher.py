@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-import numpy as np
-
 from mlneuron_runtime.errors import Overloaded
 from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.settings import Batching
@@ -277,11 +275,10 @@ class Batcher:
 
 
 def check(prediction: Prediction, rows: int) -> None:
-    """Raise unless there is one finite answer a row: JSON has no word for the others."""
-    values = prediction.values
-    if len(values) != rows:
-        raise ValueError(f"the model gave {len(values)} answers to {rows} rows")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
+    """Raise unless there is one finite answer a row."""
+    if len(prediction) != rows:
+        raise ValueError(f"the model gave {len(prediction)} answers to {rows} rows")
+    if not prediction.is_finite:
         raise ValueError("the model answered with a number that is not finite")
 
 

@@ -11,6 +11,7 @@ from mlneuron_runtime.acceleration.conversion import candidates
 from mlneuron_runtime.acceleration.preparing import answered, contender, engine_of, prepared
 from mlneuron_runtime.models.accelerated import AcceleratedModel
 from mlneuron_runtime.models.base import Model
+from mlneuron_runtime.models.few import FEW
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
@@ -58,6 +59,18 @@ def assert_same(original: Model, engine: Model) -> None:
             np.testing.assert_allclose(given.confidence, answer.confidence, rtol=0, atol=1e-5)
         for name, array in answer.others.items():
             np.testing.assert_allclose(given.others[name], array, rtol=0, atol=1e-5)
+        assert_few_are_read_as_many(engine, rows)
+
+
+def assert_few_are_read_as_many(engine: Model, rows: Any) -> None:
+    """What Python reads of an engine's outputs, to the last digit, is what numpy reads."""
+    for part in (rows[:1], rows[-1:], rows[:FEW]):
+        found = engine.predict((part,))
+        confidences = [None] * len(found) if found.confidence is None else found.confidence.tolist()
+        np.testing.assert_array_equal(found.listed[0], found.values.tolist())
+        np.testing.assert_array_equal(found.listed[1], confidences)
+        assert len(found) == len(found.values)
+        assert found.is_finite == (found.values.dtype.kind != "f" or bool(np.isfinite(found.values).all()))
 
 
 @pytest.mark.parametrize("name", ACCELERATED)

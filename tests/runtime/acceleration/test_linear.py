@@ -72,3 +72,19 @@ def test_an_archive_with_pickled_objects_is_refused() -> None:
 def test_many_rows_have_the_shares_of_each_alone_to_the_last_bit(scores: FloatArray) -> None:
     alone = np.concatenate([softmax(row.reshape(1, -1)) for row in scores])
     np.testing.assert_array_equal(softmax(scores), alone)
+
+
+@pytest.mark.parametrize("name", ["logistic", "logistic_scaled"])
+def test_one_row_by_itself_is_answered_as_among_many(name: str) -> None:
+    found = arrays_of(ACCELERATED[name]())
+    assert found is not None
+    run = found.runner()
+    (many,) = run(ROWS)
+    alone = np.concatenate([run(row[np.newaxis])[0] for row in ROWS])
+    np.testing.assert_allclose(alone, many, rtol=1e-12, atol=1e-300)
+
+
+def test_a_column_without_a_spread_is_no_error_of_one_row() -> None:
+    flat = Linear(np.zeros((1, 2)), np.array([[1.0, 0.0]]), np.ones((2, 1)), np.zeros(1), shares=False)
+    with np.errstate(all="ignore"):
+        assert np.isinf(flat.runner()(np.ones((1, 2)))[0]).all()

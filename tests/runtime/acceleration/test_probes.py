@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
-from mlneuron_runtime.acceleration.comparison import compared
+import pytest
+from mlneuron_runtime.acceleration.comparison import FEW_DIFFER, compared
 from mlneuron_runtime.acceleration.preparing import answered
 from mlneuron_runtime.acceleration.probes import probes
 from mlneuron_runtime.models.base import Prediction
+from mlneuron_runtime.models.few import FEW
 from mlneuron_runtime.models.sklearn import SklearnModel
 from mlneuron_runtime.signature import Matrix
 from sklearn.linear_model import LogisticRegression
@@ -60,33 +62,49 @@ def test_rows_outside_the_models_domain_are_left_out() -> None:
     assert 0 < len(answered(made)) < len(probes(made, lambda rows: made.predict((rows,)).values))
 
 
+def numbered(size: int) -> Any:
+    """Rows that say which they are."""
+    return np.arange(2.0 * size).reshape(size, 2)
+
+
+def saying(values: list[Any], confidences: list[float] | None = None) -> InlineModel:
+    """A model that answers row i of `numbered` with entry i."""
+
+    def answer(inputs: Any) -> Prediction:
+        places = (inputs[0][:, 0] / 2).astype(int)
+        return Prediction(np.array(values)[places], None if confidences is None else np.array(confidences)[places])
+
+    return InlineModel(answer, Matrix(2))
+
+
 def test_one_other_label_is_a_difference() -> None:
-    rows = np.zeros((4, 2))
     one = Prediction(np.array(["a", "b", "a", "a"]), np.full(4, 0.5))
-    other = InlineModel(lambda _rows: Prediction(np.array(["a", "b", "b", "a"]), np.full(4, 0.5)), Matrix(2))
-    verdict = compared([(rows, one)], other)
+    verdict = compared([(numbered(4), one)], saying(["a", "b", "b", "a"], [0.5] * 4))
     assert (verdict.equal, str(verdict)) == (False, "1 of 4 probes differ")
 
 
 def test_a_probability_may_differ_by_a_hundred_thousandth() -> None:
-    rows = np.zeros((2, 2))
     one = Prediction(np.array([1, 1]), np.array([0.5, 0.5]))
-    near = InlineModel(lambda _rows: Prediction(np.array([1, 1]), np.array([0.5, 0.500009])), Matrix(2))
-    far = InlineModel(lambda _rows: Prediction(np.array([1, 1]), np.array([0.5, 0.50002])), Matrix(2))
-    assert compared([(rows, one)], near).equal
-    assert not compared([(rows, one)], far).equal
+    assert compared([(numbered(2), one)], saying([1, 1], [0.5, 0.500009])).equal
+    assert not compared([(numbered(2), one)], saying([1, 1], [0.5, 0.50002])).equal
 
 
 def test_a_number_may_differ_by_a_part_of_the_usual_ones() -> None:
-    rows = np.zeros((3, 2))
     one = Prediction(np.array([1e6, 1e6, 0.0]))
-    near = InlineModel(lambda _rows: Prediction(np.array([1e6 + 5, 1e6, 5.0])), Matrix(2))
-    far = InlineModel(lambda _rows: Prediction(np.array([1e6 + 50, 1e6, 0.0])), Matrix(2))
-    assert compared([(rows, one)], near).equal
-    assert not compared([(rows, one)], far).equal
+    assert compared([(numbered(3), one)], saying([1e6 + 5, 1e6, 5.0])).equal
+    assert not compared([(numbered(3), one)], saying([1e6 + 50, 1e6, 0.0])).equal
 
 
 def test_answers_of_another_type_are_a_difference() -> None:
     one = Prediction(np.array([1, 2]))
-    other = InlineModel(lambda _rows: Prediction(np.array([1.0, 2.0])), Matrix(2))
-    assert "values are float64" in str(compared([(np.zeros((2, 2)), one)], other))
+    assert "values are float64" in str(compared([(numbered(2), one)], saying([1.0, 2.0])))
+
+
+@pytest.mark.parametrize("size", [1, FEW])
+def test_a_way_for_few_rows_that_answers_otherwise_is_a_difference(size: int) -> None:
+    def answer(inputs: Any) -> Prediction:
+        return Prediction(inputs[0][:, 0] + (len(inputs[0]) == size))
+
+    rows = numbered(3 * FEW)
+    verdict = compared([(rows, Prediction(rows[:, 0]))], InlineModel(answer, Matrix(2)))
+    assert (verdict.equal, str(verdict)) == (False, FEW_DIFFER)

@@ -5,16 +5,14 @@ import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
-from mlneuron_runtime.errors import RequestError
 from mlneuron_runtime.models.base import Prediction
-from mlneuron_runtime.transport.connections import Bounds, Connection, Listening, Server
 
 from tests.runtime.conftest import serving
+from tests.runtime.doors import Door, opened
 from tests.runtime.support import until
 
 BODY = json.dumps({"features": [1, 2]}).encode()
@@ -22,50 +20,16 @@ HEAD = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n
 REQUEST = HEAD + b"\r\n" + BODY
 
 
-@dataclass
-class Door:
-    """A listening server, and what it refused."""
-
-    port: int
-    server: Server
-    refused: list[RequestError] = field(default_factory=list)
-
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port)
-
-    async def say(self, *chunks: bytes) -> bytes:
-        """Everything that the server answers until it closes."""
-        reader, writer = await self.open()
-        for chunk in chunks:
-            writer.write(chunk)
-            await writer.drain()
-            await asyncio.sleep(0)
-        try:
-            return await asyncio.wait_for(reader.read(), 30)
-        finally:
-            writer.close()
-
-    @property
-    def connections(self) -> list[Connection]:
-        return [held for held in self.server.server_state.connections if isinstance(held, Connection)]
-
-
 @asynccontextmanager
 async def door(head_bytes: int = 1024, connections: int = 100, seconds: float = 30.0) -> AsyncIterator[Door]:
     def wide(inputs: Any) -> Prediction:
         return Prediction(np.repeat(inputs[0].sum(axis=1, keepdims=True), 300, axis=1))
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    async with serving(wide, serving={"timeoutSeconds": seconds}) as neuron:
-        made = Door(listener.getsockname()[1], None)  # type: ignore[arg-type]  # two lines on
-        bounds = Bounds(head_bytes, connections, seconds, made.refused.append)
-        made.server = Server(Listening(neuron.app, bounds))
-        running = asyncio.create_task(made.server.serve(sockets=[listener]))
-        await until(lambda: made.server.started)
+    async with (
+        serving(wide, serving={"timeoutSeconds": seconds}) as neuron,
+        opened(neuron.app, head_bytes, connections, seconds, neuron.takers) as made,
+    ):
         yield made
-        made.server.should_exit = True
-        made.server.force_exit = True
-        await running
 
 
 async def answered(reader: asyncio.StreamReader) -> None:

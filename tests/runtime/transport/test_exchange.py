@@ -1,14 +1,9 @@
 """How answers leave a connection, by small apps on a real server."""
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
-from mlneuron_runtime.transport.connections import Bounds, Listening, Server
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tests.runtime.doors import opened
 from tests.runtime.support import until
 
 PLAIN = (b"content-type", b"text/plain")
@@ -35,26 +30,10 @@ ASKED = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 
 
-@asynccontextmanager
-async def port_of(app: ASGIApp) -> AsyncIterator[int]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(Listening(app, Bounds(1024, 10, 30.0, lambda _error: None)))
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    await until(lambda: server.started)
-    yield listener.getsockname()[1]
-    server.should_exit = server.force_exit = True
-    await running
-
-
 async def told(app: ASGIApp, asked: bytes) -> bytes:
     """Everything that is answered until the server closes."""
-    async with port_of(app) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(asked)
-        try:
-            return await asyncio.wait_for(reader.read(), 30)
-        finally:
-            writer.close()
+    async with opened(app) as door:
+        return await door.say(asked)
 
 
 async def test_whole_answers_keep_the_connection_and_the_last_one_says_that_it_closes() -> None:
@@ -96,14 +75,9 @@ async def test_an_app_that_fails_before_its_body_is_a_500() -> None:
 
 
 async def test_a_request_that_ended_is_no_task_of_the_server_any_more() -> None:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(Listening(saying(start(LENGTH), body(b"ok")), Bounds(1024, 10, 30.0, lambda _error: None)))
-    running = asyncio.create_task(server.serve(sockets=[listener]))
-    await until(lambda: server.started)
-    reader, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
-    writer.write(ASKED)
-    await reader.readuntil(b"ok")
-    await until(lambda: not server.server_state.tasks)
-    writer.close()
-    server.should_exit = True
-    await asyncio.wait_for(running, 10)
+    async with opened(saying(start(LENGTH), body(b"ok"))) as door:
+        reader, writer = await door.open()
+        writer.write(ASKED)
+        await reader.readuntil(b"ok")
+        await until(lambda: not door.server.server_state.tasks)
+        writer.close()

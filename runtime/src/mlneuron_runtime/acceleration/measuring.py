@@ -35,7 +35,7 @@ def seconds(model: Model, rows: FloatArray, size: int, clock: Callable[[], float
     while len(taken) < MIN_RUNS or (len(taken) < MAX_RUNS and clock() - began < BUDGET_SECONDS):
         part = rows[np.arange(len(taken) * size, (len(taken) + 1) * size) % len(rows)]
         started = clock()
-        model.predict((part,))
+        model.predict((part,)).listed  # noqa: B018  # made when it is asked for
         taken.append(clock() - started)
     return sorted(taken)[len(taken) // 4]
 

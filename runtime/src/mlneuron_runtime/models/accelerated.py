@@ -11,6 +11,7 @@ import structlog
 from mlneuron_runtime.acceleration.store import Engine, Original
 from mlneuron_runtime.failure import first_line
 from mlneuron_runtime.models.base import PROBABILITIES, Model, Prediction
+from mlneuron_runtime.models.few import FEW, Few, Outputs, lists
 from mlneuron_runtime.models.linear import Linear
 from mlneuron_runtime.models.predictors import by_sign, most_probable
 from mlneuron_runtime.signature.matrix import Matrix
@@ -18,8 +19,6 @@ from mlneuron_runtime.signature.values import FloatArray
 from mlneuron_runtime.tensors import Array, Inputs
 
 log = structlog.get_logger()
-
-Outputs = list[Array]
 
 
 class AcceleratedModel:
@@ -34,12 +33,14 @@ class AcceleratedModel:
         self._run = Linear.of(content).runner() if engine.library == "numpy" else onnx_runner(content)
         self._dtype = np.dtype(engine.input)
         self._split = engine.split
-        self._read = reader(engine)
+        self._read, self._lists = reader(engine), lists(engine)
 
     def predict(self, inputs: Inputs) -> Prediction:
         """More rows than are fastest together go in parts."""
         (rows,) = inputs
         rows = rows.astype(self._dtype, copy=False)
+        if len(rows) <= FEW and self._lists is not None:
+            return Few(self._run(rows), self._lists, self._read)
         if len(rows) <= self._split:
             return self._read(self._run(rows))
         return self._read(self._in_parts(rows))

@@ -18,7 +18,7 @@ PROBABILITIES = "probabilities"
 """The outputs' names in the protocols that name them."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen, which makes one take twice as long
 class Prediction:
     """What one call says of a batch: entry i is for row i.
 
@@ -30,6 +30,15 @@ class Prediction:
     values: Array
     confidence: NDArray[np.float64] | None = None
     others: Mapping[str, Array] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self.values)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether JSON has a word for each of the values."""
+        return self.values.dtype.kind != "f" or bool(np.isfinite(self.values).all())
 
     @cached_property
     def listed(self) -> tuple[Sequence[Any], Sequence[float | None]]:

@@ -1,8 +1,10 @@
 """Linear models as the few arrays that they are, for numpy: no other library needs to be imported."""
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import mul
 
 import numpy as np
 
@@ -49,8 +51,38 @@ class Linear:
             made: FloatArray = rows @ weights + intercept
             return made
 
-        return (lambda rows: [softmax(scores(rows))]) if self.shares else lambda rows: [scores(rows)]
+        single = self.single() if weights.size <= SMALL and self.divisors.all() else None
+        last = softmax if self.shares else lambda made: made
 
+        def run(rows: FloatArray) -> list[Array]:
+            if single is not None and len(rows) == 1:
+                return [np.array([single(rows[0].tolist())])]
+            return [last(scores(rows))]
+
+        return run
+
+    def single(self) -> Callable[[list[float]], list[float]]:
+        """Answers one row without numpy."""
+        scalings = list(zip(self.offsets.tolist(), self.divisors.tolist(), strict=True))
+        columns = list(zip(self.weights.T.tolist(), self.intercept.tolist(), strict=True))
+        shares = self.shares
+
+        def answer(row: list[float]) -> list[float]:
+            for offset, divisor in scalings:
+                row = [(value - less) / by for value, less, by in zip(row, offset, divisor, strict=True)]
+            scores = [sum(map(mul, row, weights)) + intercept for weights, intercept in columns]
+            if not shares:
+                return scores
+            largest = max(scores)
+            powers = [math.exp(score - largest) for score in scores]
+            total = sum(powers)
+            return [power / total for power in powers]
+
+        return answer
+
+
+SMALL = 128
+"""Weights up to which one row is faster without numpy."""
 
 FEW_CLASSES = 8
 """Below so many, numpy adds the shares of a row in their order, however they lie in memory."""

@@ -97,7 +97,7 @@ class Exchange(RequestResponseCycle):
     def begin(self) -> None:
         """Have it answered."""
         whole = None if self.more_body or self.waiting_for_100_continue else bytes(self.body)
-        if whole is not None and self.keep_alive and self.method == "POST" and not self.flow.write_paused:
+        if whole is not None and self.method == "POST" and not self.flow.write_paused:
             taker = self.connection.takers.get(self.path)
             if taker is not None and taker.takes(self, whole):
                 return
