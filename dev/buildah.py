@@ -76,6 +76,13 @@ def save(reference: str, archive: Path) -> None:
     partial.replace(archive)
 
 
+def data_image(reference: str, folder: Path, archive: Path) -> None:
+    """Make an image of the files in a folder and nothing else, as one file that containerd imports."""
+    _commit(folder, reference, ())
+    save(reference, archive)
+    forget(reference)
+
+
 def forget(reference: str) -> None:
     """Drop an image from buildah's store, if it is there."""
     if _exists(reference):
@@ -122,7 +129,8 @@ def pause_archive() -> Path:
 def _commit(rootfs: Path, reference: str, config: Sequence[str]) -> None:
     container = _buildah("from", "scratch")
     _buildah("copy", "--quiet", container, rootfs, "/")
-    _buildah("config", *config, container)
+    if config:
+        _buildah("config", *config, container)
     _buildah("commit", "--quiet", "--rm", container, reference)
 
 

@@ -126,6 +126,8 @@ def _apiserver(layout: Layout, address: Address, *, node: bool) -> Component:
         "service-account-signing-key-file": pki / "service-account.key",
         "service-cluster-ip-range": address.services,
     }
+    if node:
+        flags["feature-gates"] = "ImageVolume=true"
     return Component("kube-apiserver", [str(layout.bin / "kube-apiserver"), *_flags(flags)])
 
 

@@ -29,6 +29,7 @@ from dev.supervisor import Plan
 
 RECOVERY_SECONDS = 20
 START_SECONDS = 120
+_IMAGES = (f"{nodeconfig.CONTAINERD}/ctr", "-n", "k8s.io", "images")
 _NAMESPACES = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private")
 _STORAGE_CLASS = {
     "apiVersion": "storage.k8s.io/v1",
@@ -107,22 +108,22 @@ class Node(Cluster):
 
     def load(self, images: Iterable[Image]) -> None:
         """Build what changed and import what the node does not have."""
-        present = self._in_node("ctr", "-n", "k8s.io", "images", "list", "-q").split()
+        present = self._in_node(*_IMAGES, "list", "-q").split()
         for image in images:
             archive = ensure_image(image)
             if image.reference not in present:
                 with step(f"loading {image.alias} into the node"):
-                    self._import(archive)
-                    self._in_node("ctr", "-n", "k8s.io", "images", "tag", "--force", image.reference, image.alias)
+                    self.import_images(archive)
+                    self._in_node(*_IMAGES, "tag", "--force", image.reference, image.alias)
 
     def _start(self) -> None:
-        programs, coredns = tools.ensure("kubernetes"), tools.ensure("coredns")
+        programs, others = tools.ensure("kubernetes"), [tools.ensure(name) for name in ("coredns", "containerd")]
         pause = buildah.pause_archive()
         with tools.locked("node-number"), step("starting the node"):
             number = nodehost.free_number()
             self._write(number, programs)
             self._save(number, [])
-            process = self._launch(number, programs, coredns)
+            process = self._launch(number, [programs, *others])
         with step("waiting for Kubernetes to be ready"):
             self._await(number, process, pause)
 
@@ -134,10 +135,10 @@ class Node(Cluster):
         Plan(str(nodeconfig.STATE / "logs"), components, ["/tmp/hostpath_pv"]).write(self._folder / "plan.json")  # noqa: S108 - the node's own /tmp
         shutil.copy(self._folder / "kubeconfig", self.kubeconfig)
 
-    def _launch(self, number: int, programs: Path, coredns: Path) -> Recorded:
+    def _launch(self, number: int, programs: list[Path]) -> Recorded:
         """Start PID 1 in its namespaces and, once its network is there, let it go on."""
         nodehost.make_cgroups(number)
-        init = (sys.executable, "-m", "dev.nodeinit", self._folder, programs, coredns)
+        init: tuple[str | Path, ...] = (sys.executable, "-m", "dev.nodeinit", self._folder, *programs)
         process, pipe = detach(("unshare", *_NAMESPACES, *init), self._folder / "logs" / "init.log")
         self._save(number, [process])
         with os.fdopen(pipe, "wb") as go:
@@ -151,7 +152,7 @@ class Node(Cluster):
     def _await(self, number: int, process: Recorded, pause: Path) -> None:
         try:
             wait_for("containerd", self._containerd_answers, START_SECONDS)
-            self._import(pause)
+            self.import_images(pause)
             wait_for("Kubernetes", lambda: not process.alive() or self._ready(number), START_SECONDS)
             if not process.alive():
                 raise DevError("the node's first process ended")
@@ -176,14 +177,15 @@ class Node(Cluster):
 
     def _containerd_answers(self) -> bool:
         try:
-            self._in_node("ctr", "version")
+            self._in_node(f"{nodeconfig.CONTAINERD}/ctr", "version")
         except DevError:
             return False
         return True
 
-    def _import(self, archive: Path) -> None:
+    def import_images(self, archive: Path) -> None:
+        """Those of a file, under the names that it gives them."""
         with archive.open("rb") as content:
-            command = [*self._enter(), "ctr", "-n", "k8s.io", "images", "import", "-"]
+            command = [*self._enter(), *_IMAGES, "import", "-"]
             result = subprocess.run(command, check=False, stdin=content, capture_output=True, text=True)
         if result.returncode:
             raise DevError(f"loading {archive.name} failed:\n{result.stderr}")
@@ -214,7 +216,7 @@ def _versions() -> list[str]:
     """What a node is made of: with other programs or another set-up it is another node."""
     sources = (controlplane, nodeconfig, nodehost, nodeinit, pki, supervisor)
     setup = b"".join(Path(module.__file__ or "").read_bytes() for module in sources)
-    programs = [tools.TOOLS[name].folder.name for name in ("kubernetes", "coredns")]
+    programs = [tools.TOOLS[name].folder.name for name in ("kubernetes", "coredns", "containerd")]
     return [*programs, hashlib.sha256(setup).hexdigest()[:12]]
 
 

@@ -12,30 +12,35 @@ from dev.supervisor import Component
 NODE_NAME = "mlneuron"
 STATE = Path("/run/mlneuron/state")
 BIN = Path("/run/mlneuron/bin")
+CONTAINERD = Path("/run/mlneuron/containerd")
+"""Its programs."""
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 
 _CONTAINERD = """\
-version = 2
+version = 3
 root = "{state}/containerd"
 state = "/run/containerd"
 
 [grpc]
   address = "{socket}"
 
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "{pause}"
+[plugins."io.containerd.cri.v1.images"]
+  snapshotter = "overlayfs"
+  [plugins."io.containerd.cri.v1.images".pinned_images]
+    sandbox = "{pause}"
+
+[plugins."io.containerd.cri.v1.runtime"]
   disable_apparmor = true
   restrict_oom_score_adj = true
   tolerate_missing_hugetlb_controller = true
-  [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "overlayfs"
+  [plugins."io.containerd.cri.v1.runtime".containerd]
     default_runtime_name = "runc"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
-      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+      [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
         SystemdCgroup = false
-  [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+  [plugins."io.containerd.cri.v1.runtime".cni]
+    bin_dirs = ["/usr/lib/cni"]
     conf_dir = "{state}/cni"
 """
 
@@ -90,7 +95,7 @@ def _node_components(address: Address) -> list[Component]:
     identity = [f"--root-dir={STATE}/kubelet", f"--hostname-override={NODE_NAME}", f"--node-ip={address.host}"]
     delegation = [f"--{kind}-kubeconfig={scheduler}" for kind in ("authentication", "authorization")]
     return [
-        Component("containerd", ["/usr/bin/containerd", "--config", f"{STATE}/containerd.toml"]),
+        Component("containerd", [f"{CONTAINERD}/containerd", "--config", f"{STATE}/containerd.toml"]),
         Component("kubelet", [f"{BIN}/kubelet", *kubelet, *identity]),
         Component(
             "kube-scheduler",
@@ -131,6 +136,7 @@ def _kubelet(address: Address, cgroup: str) -> dict[str, object]:
         "resolvConf": f"{STATE}/resolv.conf",
         "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
         "cgroupDriver": "cgroupfs",
+        "featureGates": {"ImageVolume": True},
         "cgroupsPerQOS": True,
         "cgroupRoot": cgroup,
         "enforceNodeAllocatable": [],

@@ -8,27 +8,28 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dev.nodeconfig import BIN, STATE
+from dev.nodeconfig import BIN, CONTAINERD, STATE
 from dev.supervisor import Plan, Supervisor
 
 VOLUMES = "/tmp/hostpath_pv"  # noqa: S108 - fixed by Kubernetes' host-path provisioner; /tmp is the node's own
 
 
-def main(state: Path, programs: Path, coredns: Path) -> None:
+def main(state: Path, programs: Path, coredns: Path, containerd: Path) -> None:
     """Wait for the network (one line on standard input), mount, run."""
     sys.stdin.readline()
-    _mount(state, programs, coredns)
+    _mount(state, programs, coredns, containerd)
     _do("ip", "link", "set", "lo", "up")
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     Path(VOLUMES).mkdir(parents=True, exist_ok=True)
     Supervisor(Plan.read(STATE / "plan.json")).run(until_eof=False)
 
 
-def _mount(state: Path, programs: Path, coredns: Path) -> None:
+def _mount(state: Path, programs: Path, coredns: Path, containerd: Path) -> None:
     _tmpfs("/run")
     _bind(state, STATE)
     _bind(programs, BIN)
     _bind(coredns, Path("/run/mlneuron/coredns"))
+    _bind(containerd, CONTAINERD)
     temporary = STATE / "tmp"
     temporary.mkdir(exist_ok=True)
     temporary.chmod(0o1777)

@@ -25,7 +25,7 @@ UV_VERSION = "0.13.9"
 CONTROL_PLANE_PACKAGES = ("etcd-server", "openssl")
 NODE_PACKAGES = (
     *CONTROL_PLANE_PACKAGES,
-    *("containerd", "runc", "containernetworking-plugins", "nftables", "iproute2", "conntrack", "socat"),
+    *("runc", "containernetworking-plugins", "nftables", "iproute2", "conntrack", "socat"),
     *("buildah", "debootstrap", "gcc", "libc6-dev", "util-linux", "curl"),
 )
 
@@ -58,6 +58,7 @@ class GoTool:
         return cache() / "tools" / f"{self.name}-{key}"
 
 
+_CONTAINERD = "github.com/containerd/containerd/v2/cmd"
 _VERSION = "k8s.io/component-base/version"
 _KUBERNETES_FLAGS = (f"-X {_VERSION}.gitVersion=v1.34.4", f"-X {_VERSION}.gitMajor=1", f"-X {_VERSION}.gitMinor=34")
 _KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kubelet", "kubectl")
@@ -73,6 +74,11 @@ TOOLS = {
         GoTool("kubectl", ("k8s.io/kubernetes/cmd/kubectl",), "kubectl (1 minute)", _KUBERNETES_FLAGS, "kubernetes"),
         GoTool("helm", ("helm.sh/helm/v3/cmd/helm",), "helm (1 to 2 minutes)"),
         GoTool("coredns", (".",), "CoreDNS (1 minute)"),
+        GoTool(
+            "containerd",
+            tuple(f"{_CONTAINERD}/{program}" for program in ("containerd", "containerd-shim-runc-v2", "ctr")),
+            "containerd (2 minutes)",
+        ),
         GoTool("kubeconform", ("github.com/yannh/kubeconform/cmd/kubeconform",), "kubeconform"),
         GoTool("kind", ("sigs.k8s.io/kind",), "kind"),
     )

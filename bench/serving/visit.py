@@ -24,6 +24,8 @@ from dev.ports import free_ports
 ROW_PROTOCOLS = ("guide batch", "v2", "v2 binary")
 ROW_CONNECTIONS = 4
 ROW_BODIES = 10
+WARM_UP_SECONDS = 3
+"""Before large bodies are measured: time for a library to be loaded that only such calls need."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class Conversation(contextlib.ExitStack):
         return load.grpc(self.port, correctness.message(self.model.name, row), expected, connections, seconds)
 
     def rows(self, protocol: Protocol, seconds: int) -> float:
-        """Rows a second in large bodies, after one of them was answered rightly row by row."""
+        """Rows a second in large bodies, warm, after one of them was answered rightly row by row."""
         inputs = self.model.inputs[:BATCH]
         if (
             correctness.over_http(self.port, self.model.name, protocol)(inputs)
@@ -171,8 +173,10 @@ class Conversation(contextlib.ExitStack):
             raise ValueError("rows got answers that are not the model's")
         step = INPUTS // ROW_BODIES
         bodies = [self._request(protocol, body * step, BATCH) for body in range(ROW_BODIES)]
-        load.write_requests(self.file.with_name("rows"), bodies)
-        return load.http(self.port, self.file.with_name("rows"), ROW_CONNECTIONS, seconds).rate * BATCH
+        requests = self.file.with_name("rows")
+        load.write_requests(requests, bodies)
+        load.http(self.port, requests, ROW_CONNECTIONS, WARM_UP_SECONDS)
+        return load.http(self.port, requests, ROW_CONNECTIONS, seconds).rate * BATCH
 
 
 def programs(server: Server, model: Model, folder: Path) -> Path:
