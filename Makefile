@@ -15,7 +15,7 @@ down: ## End the local cluster and leave nothing of it
 	@$(DEV) down
 
 .PHONY: tools
-tools: ## Build Kubernetes, CoreDNS, helm and kubeconform into the cache
+tools: ## Build Kubernetes, CoreDNS, containerd, helm and kubeconform into the cache
 	@$(DEV) tools
 
 .PHONY: images

@@ -58,7 +58,7 @@ def _alone(task: Callable[[cluster.Cluster], None]) -> None:
 
 
 def _tools(arguments: argparse.Namespace) -> None:
-    for name in arguments.name or ("kubernetes", "helm", "coredns", "kubeconform"):
+    for name in arguments.name or ("kubernetes", "helm", "coredns", "containerd", "kubeconform"):
         tools.ensure(name)
 
 

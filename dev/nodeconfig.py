@@ -24,6 +24,12 @@ state = "/run/containerd"
 [grpc]
   address = "{socket}"
 
+[plugins."io.containerd.internal.v1.opt"]
+  path = "{state}/containerd/opt"
+
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
+
 [plugins."io.containerd.cri.v1.images"]
   snapshotter = "overlayfs"
   [plugins."io.containerd.cri.v1.images".pinned_images]

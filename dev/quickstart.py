@@ -54,7 +54,7 @@ def prepare(cluster: Cluster) -> None:
 
 
 def _programs() -> None:
-    for name in ("kubernetes", "coredns", "helm"):
+    for name in ("kubernetes", "coredns", "containerd", "helm"):
         tools.ensure(name)
 
 

@@ -79,7 +79,7 @@ def test_a_path_that_the_image_lacks_is_told(lab: Lab, held: Held) -> None:
 def test_an_image_that_cannot_be_pulled_is_told_and_one_that_can_then_serves(lab: Lab, held: Held) -> None:
     lab.neuron("imaged", held.uri.replace(":1.0.0", ":2.0.0"))
     message = lab.stalled("imaged", "ImagePullFailed")
-    assert IMAGE.replace(":1.0.0", ":2.0.0") in message
+    assert message.startswith(f"spec.model.uri: image {IMAGE.replace(':1.0.0', ':2.0.0')} can't be pulled: ")
     lab.neuron("imaged", held.uri)
     lab.ready("imaged")
     eventually("no longer stalled", lambda: lab.kube.condition("imaged", SPACE, "Stalled") is None)

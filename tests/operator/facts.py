@@ -32,7 +32,13 @@ def settled(wanted: int = 1) -> Any:
 
 
 def pod(
-    name: str = "churn-1", *, ready: bool = False, revision: str = NEW, conditions: Any = (), **container: Any
+    name: str = "churn-1",
+    *,
+    ready: bool = False,
+    revision: str = NEW,
+    conditions: Any = (),
+    model_image: str | None = None,
+    **container: Any,
 ) -> dict[str, Any]:
     runtime = {
         "name": "runtime",
@@ -47,6 +53,7 @@ def pod(
         "metadata": {"name": name, "namespace": "ml", "uid": f"uid-{name}"},
         "revision": revision,
         "config": f"config-{revision}",
+        "modelImage": model_image,
         "phase": "Running",
         "reason": None,
         "message": None,

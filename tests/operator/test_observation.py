@@ -99,6 +99,51 @@ def test_pods_that_are_being_deleted_do_not_count() -> None:
     assert observed(None, leaving).ready_pods == []
 
 
+IMAGE = "registry.example.com/models/churn:1"
+NO_SUCH_TAG = f'Back-off pulling image "{IMAGE}": ErrImagePull: failed to resolve reference "{IMAGE}": not found'
+NO_SUCH_RUNTIME = 'failed to pull and unpack image "docker.io/library/runtime:1": not found'
+
+
+@pytest.mark.parametrize(
+    ("waits", "reason", "said"),
+    [
+        (
+            waiting("ImagePullBackOff", NO_SUCH_TAG),
+            Reason.IMAGE_PULL_FAILED,
+            f"spec.model.uri: image {IMAGE} can't be pulled: {NO_SUCH_TAG}; correct the uri",
+        ),
+        (
+            waiting("ErrImagePull", NO_SUCH_RUNTIME),
+            Reason.IMAGE_PULL_FAILED,
+            "image runtime:1 can't be pulled: failed",
+        ),
+        (
+            waiting("CreateContainerError", "ImageVolumeMountFailed: failed to unpack image volume: no space left"),
+            Reason.VOLUME_UNAVAILABLE,
+            f"spec.model.uri: the node can't mount the image {IMAGE}: ImageVolumeMountFailed: failed to unpack",
+        ),
+        (
+            waiting("CreateContainerError", 'failed to generate spec: failed to mkdir "": mkdir : no such file'),
+            Reason.VOLUME_UNAVAILABLE,
+            "a node needs containerd 2.1 or CRI-O 1.31 for it",
+        ),
+        (
+            waiting("CreateContainerConfigError", 'secret "key" not found'),
+            Reason.CONTAINER_CONFIG_INVALID,
+            'secret "key" not found',
+        ),
+    ],
+    ids=["no such tag", "no such runtime", "not unpacked", "an old containerd", "no such secret"],
+)
+def test_trouble_with_the_models_image_is_told_from_other_trouble(
+    waits: dict[str, Any], reason: Reason, said: str
+) -> None:
+    problem = problem_of(pod(model_image=IMAGE, **waits))
+    assert problem is not None
+    assert problem.reason is reason
+    assert said in problem.message
+
+
 SCALED = {"autoscaling": {"minReplicas": 2, "maxReplicas": 8}, "resources": {"requests": {"cpu": "1"}}}
 
 

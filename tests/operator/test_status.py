@@ -168,9 +168,13 @@ def test_a_failing_new_revision_is_told_while_the_old_one_serves() -> None:
     assert found["summary"]["reason"] == "ModelNotFound", "kubectl get shows it beside READY True"
 
 
-def test_a_secret_that_a_pod_waits_for_is_named() -> None:
+def test_a_secret_and_an_image_that_a_pod_waits_for_are_named() -> None:
     live = deployment(updatedReplicas=1, replicas=1)
     waiting = pod(conditions=[{"type": "PodReadyToStartContainers", "status": "False"}])
+    held = neuron(model={"uri": "oci://ghcr.io/team/churn:1.0/model.joblib"})
+    mounts = deployment(updatedReplicas=1, replicas=1)
+    mounts["spec"]["template"]["spec"] = {"volumes": [{"name": "model", "image": {"reference": "churn:1.0"}}]}
+    assert "without the feature gate ImageVolume" in message(Situation(held, observed(mounts, waiting)))
     guarded = neuron(serving={"auth": {"secretName": "callers"}})
     assert "the Secret callers of spec.serving.auth" in message(Situation(guarded, observed(live, waiting)))
     assert "the model is being loaded" in message(Situation(guarded, observed(live, pod())))

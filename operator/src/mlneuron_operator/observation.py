@@ -15,8 +15,18 @@ from .kinds import DEPLOYMENT, POD, Kind
 
 Object = dict[str, Any]
 
-_PULL_REASONS: Final = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+_PULL_REASONS: Final = {
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ImageInspectError",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+}
 _CONFIG_REASONS: Final = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_NOT_MOUNTED: Final = ("ImageVolumeMountFailed", 'failed to mkdir ""')
+"""How containerd says that it did not mount an image: from 2.1 on, and before, when it sees a volume with no path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +98,23 @@ def problem_of(pod: Object) -> Problem | None:
     if is_ready(pod):
         return None
     for container in pod["containers"]:
-        problem = _container_problem(pod["metadata"]["name"], container)
+        problem = _container_problem(pod, container)
         if problem is not None:
             return problem
     return _pod_problem(pod)
 
 
-def _container_problem(pod: str, container: Object) -> Problem | None:
+def _container_problem(pod: Object, container: Object) -> Problem | None:
     state = container["state"] or {}
     waiting = state.get("waiting") or {}
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
     if reason in _PULL_REASONS:
+        return _pull_problem(container["image"], pod["modelImage"], message or reason)
+    if reason in _CONFIG_REASONS and pod["modelImage"] and any(sign in message for sign in _NOT_MOUNTED):
         return Problem(
-            Reason.IMAGE_PULL_FAILED,
-            f"image {container['image']} can't be pulled: {message or reason}; check its name, and "
-            "spec.podTemplate.imagePullSecrets for a private registry",
+            Reason.VOLUME_UNAVAILABLE,
+            f"spec.model.uri: the node can't mount the image {pod['modelImage']}: {message}; a node needs containerd "
+            "2.1 or CRI-O 1.31 for it, or put the model elsewhere than at oci://",
         )
     if reason in _CONFIG_REASONS:
         return Problem(
@@ -113,7 +125,17 @@ def _container_problem(pod: str, container: Object) -> Problem | None:
     ended = state.get("terminated") or (container["lastState"] or {}).get("terminated") or {}
     if not ended.get("exitCode") or container["ready"]:
         return None
-    return _exit_problem(pod, container, ended, backing_off=reason == "CrashLoopBackOff")
+    return _exit_problem(pod["metadata"]["name"], container, ended, backing_off=reason == "CrashLoopBackOff")
+
+
+def _pull_problem(image: str, model_image: str | None, said: str) -> Problem:
+    """The kubelet tells of a volume's image where it tells of a container's: on the container that mounts it."""
+    cause = f"can't be pulled: {said}; "
+    private = "spec.podTemplate.imagePullSecrets for a private registry"
+    if model_image and image not in said:
+        mend = f"correct the uri, push the image, or set {private}"
+        return Problem(Reason.IMAGE_PULL_FAILED, f"spec.model.uri: image {model_image} {cause}{mend}")
+    return Problem(Reason.IMAGE_PULL_FAILED, f"image {image} {cause}check its name, and {private}")
 
 
 def _exit_problem(pod: str, container: Object, ended: Object, *, backing_off: bool) -> Problem | None:

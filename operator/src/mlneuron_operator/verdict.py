@@ -128,11 +128,16 @@ def _moving(situation: Situation) -> Verdict | None:
 
 
 def _waits_for(situation: Situation) -> str:
-    """What pods are doing; the kubelet waits without a word for a Secret that is to be mounted."""
-    auth = situation.workload.spec.serving.auth
+    """What pods are doing; the kubelet waits without a word for a volume that is to be mounted."""
+    spec = situation.workload.spec
+    volumes = []
+    if spec.serving.auth is not None:
+        volumes.append(f"the Secret {spec.serving.auth.secret_name} of spec.serving.auth")
+    if image_of(spec.model) is not None:
+        volumes.append("the image of spec.model.uri (a kubelet without the feature gate ImageVolume never mounts it)")
     bare = (item for pod in situation.current_pods for item in pod["conditions"] if item["status"] == "False")
-    if auth is not None and any(item["type"] == "PodReadyToStartContainers" for item in bare):
-        return f"a pod waits for its volumes, among them the Secret {auth.secret_name} of spec.serving.auth"
+    if volumes and any(item["type"] == "PodReadyToStartContainers" for item in bare):
+        return f"a pod waits for its volumes, among them {' and '.join(volumes)}"
     return "the model is being loaded"
 
 

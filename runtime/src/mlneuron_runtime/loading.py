@@ -17,9 +17,7 @@ from mlneuron_runtime.failure import Fatal, Reason, first_line, public
 from mlneuron_runtime.models.base import Artifact, Loaded, Model, Prediction, Warned
 from mlneuron_runtime.settings import ModelSource
 from mlneuron_runtime.signature import Signature, Table
-from mlneuron_runtime.sources import digest as digests
-from mlneuron_runtime.sources import note
-from mlneuron_runtime.sources.digest import check_digest
+from mlneuron_runtime.sources import local, note
 from mlneuron_runtime.tensors import TensorSpec
 
 log = structlog.get_logger()
@@ -56,8 +54,7 @@ class Served:
 
 def load(source: ModelSource, image: str, threads: int) -> Served:
     """The served model, warm; raises Fatal."""
-    digest = digest_of(source)
-    check_digest(source.uri, digest, source.sha256)
+    digest = local.verify(source.uri, Path(source.path), source.sha256)
     started = time.perf_counter()
     engine, why = choosing.choose(source, digest, lambda: deserialise(source, image, threads).model)
     made = engine or deserialise(source, image, threads)
@@ -106,23 +103,6 @@ def deserialise(source: ModelSource, image: str, threads: int) -> Loaded:
 def artifact_of(source: ModelSource, image: str, threads: int) -> Artifact:
     declared = tuple(TensorSpec(given.name, given.datatype, tuple(given.shape)) for given in source.inputs or ())
     return Artifact(Path(source.path), image, threads, declared, pinned=source.sha256 is not None)
-
-
-def digest_of(source: ModelSource) -> str:
-    """The sha256 of the file or folder, or Fatal when there is none."""
-    try:
-        return digests.digest_of(Path(source.path))
-    except FileNotFoundError as error:
-        raise Fatal(
-            Reason.MODEL_NOT_FOUND,
-            f"spec.model.uri: {public(source.uri)} is not there (no file {source.path} in the pod); "
-            "correct the path or put the artifact there",
-        ) from error
-    except OSError as error:
-        raise Fatal(
-            Reason.MODEL_LOAD_FAILED,
-            f"spec.model.uri: {source.path} cannot be read ({error.strerror}); name a file that uid 65532 may read",
-        ) from error
 
 
 def warm_up(model: Model) -> Prediction | None:

@@ -36,6 +36,16 @@ def test_what_is_mounted_has_to_be_there_and_match(tmp_path: Path, uri: str) -> 
     assert mismatched.value.reason is Reason.MODEL_DIGEST_MISMATCH
 
 
+def test_what_is_there_and_cannot_be_read_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    path = tmp_path / "m.joblib"
+    path.symlink_to(path.name)  # a loop, which root can't read either
+    with pytest.raises(Fatal, match=r"m.joblib cannot be read \(.*; the runtime is uid") as failed:
+        sources.fetch(source("oci://registry.test/churn:1/m.joblib", path))
+    assert failed.value.reason is Reason.MODEL_LOAD_FAILED
+    with pytest.raises(Fatal, match="is not there"):
+        sources.fetch(source("oci://registry.test/churn:1/f/m.joblib", Path(__file__, "m.joblib")))
+
+
 def test_a_mounted_folder_has_a_digest_too(tmp_path: Path) -> None:
     path = tmp_path / "model"
     path.mkdir()

@@ -78,12 +78,13 @@ def _owns_replicas(obj: Object) -> bool:
 def _pod(obj: Object) -> Object:
     meta, spec, status = obj["metadata"], obj.get("spec", {}), obj.get("status", {})
     annotations = meta.get("annotations", {})
-    configs = [item["configMap"]["name"] for item in spec.get("volumes", ()) if item["name"] == "config"]
+    volumes = {item["name"]: item for item in spec.get("volumes", ())}
     return {
         "metadata": _meta(obj),
         "revision": annotations.get(ANNOTATION_REVISION),
         "traffic": annotations.get(ANNOTATION_TRAFFIC),
-        "config": configs[0] if configs else None,
+        "config": volumes.get("config", {}).get("configMap", {}).get("name"),
+        "modelImage": volumes.get("model", {}).get("image", {}).get("reference"),
         "phase": status.get("phase"),
         "reason": status.get("reason"),
         "message": status.get("message"),
