@@ -252,6 +252,18 @@ async def test_a_client_that_left_is_answered_by_nobody_and_counted_all_the_same
         assert made.neuron.plane.counted().count(tallies.SUCCESS) == 1
 
 
+async def test_a_client_that_goes_on_with_nonsense_costs_others_in_its_batch_nothing() -> None:
+    good = post("/predict", {"features": [1, 2]}, last=False)
+    async with pair() as made:
+        ill, well = await made.direct.open(), await made.direct.open()
+        ill[1].write(good + b"no http at all\r\n\r\n")
+        well[1].write(good)
+        assert (await well[0].readline()).startswith(b"HTTP/1.1 200")
+        assert (await ill[0].read()).startswith(b"HTTP/1.1 400")
+        for _, writer in (ill, well):
+            writer.close()
+
+
 async def test_a_server_that_leaves_answers_by_its_endpoint_that_closes() -> None:
     async with pair() as made:
         made.neuron.plane.draining = True

@@ -121,9 +121,9 @@ class Exchange(RequestResponseCycle):
         connection.tasks.add(self.task)
 
     def answer(self, status: int, whole: Whole, request_id: bytes, last: bool) -> None:
-        """What its taker has to say; `last`: the connection closes then."""
+        """What its taker has to say, to a client that is still there; `last`: the connection closes then."""
         self.response_started = self.response_complete = True
-        if not self.disconnected:
+        if not (self.disconnected or self.connection.refused or self.transport.is_closing()):
             last = last or not self.keep_alive
             headers = [*self.connection.server_state.default_headers, *whole.headers, *(CLOSE if last else ())]
             self.transport.write(
