@@ -43,6 +43,7 @@ state = "/run/containerd"
     default_runtime_name = "runc"
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
+      runtime_path = "{programs}/containerd-shim-runc-v2"
       [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
         SystemdCgroup = false
   [plugins."io.containerd.cri.v1.runtime".cni]
@@ -78,7 +79,7 @@ def write(layout: Layout, address: Address, cgroup: str) -> list[Component]:
     _json(root / "cni" / "10-pods.conflist", _cni(address))
     _json(root / "kubelet.json", _kubelet(address, cgroup))
     _json(root / "kube-proxy.json", _kube_proxy(address))
-    text = _CONTAINERD.format(state=STATE, socket=CONTAINERD_SOCKET, pause=PAUSE)
+    text = _CONTAINERD.format(state=STATE, programs=CONTAINERD, socket=CONTAINERD_SOCKET, pause=PAUSE)
     (root / "containerd.toml").write_text(text)
     (root / "Corefile").write_text(_COREFILE.format(host=address.host, state=STATE))
     (root / "resolv.conf").write_text(f"nameserver {address.host}\n")
