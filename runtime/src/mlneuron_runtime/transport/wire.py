@@ -128,9 +128,10 @@ async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float, 
     """The body, refused as soon as it is known to be too large: by its header, else at the byte that is too
     many. `octets`: it may be said to be bytes.
     """
-    whole = whole_body(scope, limit, octets)
+    check_headers(scope["headers"], limit, octets)
+    whole: bytes | None = scope["state"].get(BODY)
     if whole is not None:
-        return whole
+        return within(whole, limit)
     try:
         async with asyncio.timeout(timeout):
             message = await receive()
@@ -139,13 +140,6 @@ async def read_body(scope: Scope, receive: Receive, limit: int, timeout: float, 
             return await _read_rest(message, receive, limit)
     except TimeoutError as error:
         raise SlowBody("body", f"the body did not arrive within {timeout:g} s; send it faster or smaller") from error
-
-
-def whole_body(scope: Scope, limit: int, octets: bool = False) -> bytes | None:
-    """The body where the server has all of it, which needs no waiting; refused as `read_body` does."""
-    check_headers(scope["headers"], limit, octets)
-    whole: bytes | None = scope["state"].get(BODY)
-    return whole if whole is None else within(whole, limit)
 
 
 async def _read_rest(message: Any, receive: Receive, limit: int) -> bytes:
