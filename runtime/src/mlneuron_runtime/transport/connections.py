@@ -141,7 +141,7 @@ class Connection(HttpToolsProtocol):
             self.head = 0
         if self.phase is Phase.HEAD:
             self.head += len(data)
-            if b"h2c" in data:
+            if data.find(b"h2c", 0, data.find(b"\r\n\r\n")) >= 0:
                 data = without_offer(data)
         try:
             self.parser.feed_data(data)
@@ -151,6 +151,8 @@ class Connection(HttpToolsProtocol):
             self.refuse(MalformedBody("request", "this is not HTTP/1.1; send a well-formed request"))
         if self.next is not None:
             self.begin()
+        if self.phase is Phase.BODY and self.cycle.is_full:  # type: ignore[attr-defined]  # an exchange of ours
+            self.flow.pause_reading()
         if self.phase is Phase.HEAD and self.head > self.bounds.head_bytes and not self.refused:
             self.refuse(self.too_large())
 

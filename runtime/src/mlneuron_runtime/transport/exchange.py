@@ -90,9 +90,12 @@ class Exchange(RequestResponseCycle):
             self.body = bytearray(self.body) + chunk
         else:
             self.body += chunk
-        if len(self.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
         self.message_event.set()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more of the body should be read before what came is taken."""
+        return self.more_body and not self.response_complete and len(self.body) > HIGH_WATER_LIMIT
 
     def begin(self) -> None:
         """Have it answered."""
