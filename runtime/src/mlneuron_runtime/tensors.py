@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+FloatArray = NDArray[np.float64]
+
 Inputs = tuple[Array, ...]
 """One array an input, in the signature's order; all of the same length, the number of rows."""
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from mlneuron_runtime.acceleration.conversion import candidates
 from mlneuron_runtime.acceleration.linear import arrays_of
-from mlneuron_runtime.models.linear import Linear, softmax
-from mlneuron_runtime.signature.values import FloatArray
+from mlneuron_runtime.models.linear import Linear
+from mlneuron_runtime.models.shares import softmax
+from mlneuron_runtime.tensors import FloatArray
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler

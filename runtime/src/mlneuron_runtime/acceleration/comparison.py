@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlneuron_runtime.models.base import Model, Prediction
 from mlneuron_runtime.models.few import FEW
-from mlneuron_runtime.signature.values import FloatArray
+from mlneuron_runtime.tensors import FloatArray
 
 TOLERANCE = 1e-5
 """Of a probability; and of a number, as a part of it or of the model's usual numbers."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mlneuron_runtime.models.base import Model
-from mlneuron_runtime.signature.values import FloatArray
+from mlneuron_runtime.tensors import FloatArray
 
 SIZES = (1, 8, 32, 64, 250, 1000)
 

@@ -16,7 +16,7 @@ from mlneuron_runtime.acceleration.trees import NotConvertible
 from mlneuron_runtime.failure import first_line
 from mlneuron_runtime.models.accelerated import AcceleratedModel
 from mlneuron_runtime.models.base import Loaded, Model, Prediction
-from mlneuron_runtime.signature.values import FloatArray
+from mlneuron_runtime.tensors import FloatArray
 
 WHOLE = 1 << 30
 """A split that no call reaches."""

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlneuron_runtime.models.base import Model
-from mlneuron_runtime.signature.values import LARGEST, FloatArray
+from mlneuron_runtime.signature.values import LARGEST
+from mlneuron_runtime.tensors import FloatArray
 
 ROWS = 512
 """In a block of rows of one kind."""

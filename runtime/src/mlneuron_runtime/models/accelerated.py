@@ -15,8 +15,7 @@ from mlneuron_runtime.models.few import FEW, Few, Outputs, lists
 from mlneuron_runtime.models.linear import Linear
 from mlneuron_runtime.models.predictors import by_sign, most_probable
 from mlneuron_runtime.signature.matrix import Matrix
-from mlneuron_runtime.signature.values import FloatArray
-from mlneuron_runtime.tensors import Array, Inputs
+from mlneuron_runtime.tensors import Array, FloatArray, Inputs
 
 log = structlog.get_logger()
 

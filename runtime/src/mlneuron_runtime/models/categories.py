@@ -9,8 +9,7 @@ import numpy as np
 import structlog
 
 from mlneuron_runtime.signature import Column, Matrix, Table
-from mlneuron_runtime.signature.values import FloatArray
-from mlneuron_runtime.tensors import Inputs, rows_of
+from mlneuron_runtime.tensors import FloatArray, Inputs, rows_of
 
 log = structlog.get_logger()
 

@@ -8,8 +8,8 @@ from operator import mul
 
 import numpy as np
 
-from mlneuron_runtime.signature.values import FloatArray
-from mlneuron_runtime.tensors import Array
+from mlneuron_runtime.models.shares import softmax
+from mlneuron_runtime.tensors import Array, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +83,3 @@ class Linear:
 
 SMALL = 128
 """Weights up to which one row is faster without numpy."""
-
-FEW_CLASSES = 8
-"""Below so many, numpy adds the shares of a row in their order, however they lie in memory."""
-
-
-def softmax(scores: FloatArray) -> FloatArray:
-    """Of few classes a column at a time: numpy takes five times as long over rows of three numbers."""
-    if len(scores) > 1 and scores.shape[1] < FEW_CLASSES:
-        columns = np.array(scores.T, order="C")
-        columns -= columns.max(axis=0)
-        np.exp(columns, out=columns)
-        columns /= columns.sum(axis=0)
-        return columns.T
-    powers = np.exp(scores - np.maximum.reduce(scores, axis=1, keepdims=True))
-    powers /= np.add.reduce(powers, axis=1, keepdims=True)
-    made: FloatArray = powers
-    return made

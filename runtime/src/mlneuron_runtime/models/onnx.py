@@ -18,6 +18,7 @@ from mlneuron_runtime.models.base import PROBABILITIES, Artifact, Loaded, Predic
 from mlneuron_runtime.models.batches import parts
 from mlneuron_runtime.models.libraries import required
 from mlneuron_runtime.models.predictors import values_of
+from mlneuron_runtime.models.shares import largest
 from mlneuron_runtime.signature import Column, Declared, Matrix, Signature, Table, Tensors, settled
 from mlneuron_runtime.signature.declared import FIELD
 from mlneuron_runtime.signature.values import FLOATS
@@ -173,7 +174,7 @@ def classified(outputs: Sequence[Any], _rows: int) -> Prediction:
     if isinstance(given, list):
         given = [list(row.values()) for row in given]
     probabilities = np.asarray(given, dtype=np.float64)
-    return Prediction(labels, probabilities.max(axis=1), {PROBABILITIES: probabilities})
+    return Prediction(labels, largest(probabilities), {PROBABILITIES: probabilities})
 
 
 def named(names: Sequence[str]) -> Callable[[Sequence[Any], int], Prediction]:

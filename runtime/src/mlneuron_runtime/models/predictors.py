@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mlneuron_runtime.models.base import PROBABILITIES, Prediction
+from mlneuron_runtime.models.shares import largest
 
 SCORE = "score"
 """The output's name in the protocols that name them."""
@@ -102,7 +103,7 @@ def most_probable(classes: Any, probabilities: Any) -> Prediction:
     """Label and confidence from one pass."""
     best = probabilities.argmax(axis=1)
     probabilities = probabilities.astype(np.float64, copy=False)
-    return Prediction(classes.take(best), np.maximum.reduce(probabilities, axis=1), {PROBABILITIES: probabilities})
+    return Prediction(classes.take(best), largest(probabilities), {PROBABILITIES: probabilities})
 
 
 def asked_twice(estimator: Any, rows: Any) -> Prediction:
@@ -115,7 +116,7 @@ def asked_twice(estimator: Any, rows: Any) -> Prediction:
     others = {PROBABILITIES: probabilities}
     classes = getattr(estimator, "classes_", None)
     if classes is None or not np.isin(values, classes).all():
-        return Prediction(values, probabilities.max(axis=1), others)
+        return Prediction(values, largest(probabilities), others)
     chosen = np.searchsorted(classes, values)
     return Prediction(values, probabilities[np.arange(len(values)), chosen], others)
 

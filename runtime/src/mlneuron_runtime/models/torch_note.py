@@ -7,6 +7,7 @@ import numpy as np
 
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.models.base import PROBABILITIES, Prediction
+from mlneuron_runtime.models.shares import largest, softmax
 
 NOTE = "mlneuron.json"
 
@@ -36,11 +37,6 @@ def sigmoid(logits: Any) -> Any:
     return 1 / (1 + np.exp(-logits))
 
 
-def softmax(logits: Any) -> Any:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
-
-
 def interpreted(note: Note, output: Any) -> Prediction:
     """What the output says, one entry a row."""
     if output.ndim == 2 and output.shape[1] == 1:
@@ -54,4 +50,4 @@ def interpreted(note: Note, output: Any) -> Prediction:
         probabilities = np.stack([1 - probabilities, probabilities], axis=1)
     best = probabilities.argmax(axis=1)
     values = best if note.classes is None else np.array(note.classes, dtype=object).take(best)
-    return Prediction(values, probabilities.max(axis=1), {PROBABILITIES: probabilities})
+    return Prediction(values, largest(probabilities), {PROBABILITIES: probabilities})

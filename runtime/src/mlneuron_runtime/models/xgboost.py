@@ -22,11 +22,11 @@ from mlneuron_runtime.models.categories import categories_of, coded, signature_o
 from mlneuron_runtime.models.libraries import required, skew
 from mlneuron_runtime.models.names import snake
 from mlneuron_runtime.models.pickles import unpickle
+from mlneuron_runtime.models.shares import largest, softmax
 from mlneuron_runtime.models.sklearn import SklearnModel, check_fitted
 from mlneuron_runtime.signature import Declared, settled
 from mlneuron_runtime.signature.declared import FIELD
-from mlneuron_runtime.signature.values import FloatArray
-from mlneuron_runtime.tensors import Inputs
+from mlneuron_runtime.tensors import FloatArray, Inputs
 
 VERSION_BYTES = 120
 VERSION = re.compile(
@@ -168,7 +168,7 @@ def binary(probabilities: Any) -> Prediction:
     both = np.empty((len(probabilities), 2))
     both[:, 1] = probabilities
     both[:, 0] = 1 - probabilities
-    return Prediction(values, np.maximum.reduce(both, axis=1), {PROBABILITIES: both})
+    return Prediction(values, largest(both), {PROBABILITIES: both})
 
 
 def binary_margin(margins: Any) -> Prediction:
@@ -184,13 +184,12 @@ def hinge(values: Any) -> Prediction:
 def multi(probabilities: Any) -> Prediction:
     """(rows, classes) probabilities."""
     probabilities = probabilities.astype(np.float64)
-    return Prediction(probabilities.argmax(axis=1), probabilities.max(axis=1), {PROBABILITIES: probabilities})
+    return Prediction(probabilities.argmax(axis=1), largest(probabilities), {PROBABILITIES: probabilities})
 
 
 def multi_margin(margins: Any) -> Prediction:
     """(rows, classes) margins of `multi:softmax`, whose plain output has lost the probabilities."""
-    powers = np.exp(margins.astype(np.float64) - margins.max(axis=1, keepdims=True))
-    return multi(powers / powers.sum(axis=1, keepdims=True))
+    return multi(softmax(margins.astype(np.float64)))
 
 
 def value(values: Any) -> Prediction:

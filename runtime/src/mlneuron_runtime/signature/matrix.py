@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from mlneuron_runtime.errors import InvalidInput
-from mlneuron_runtime.signature.base import MAX_FEATURES, Rows, check_batch, check_rows, kind
-from mlneuron_runtime.signature.values import LARGEST, FloatArray, cast, complaint, in_range, packed, refuse, within
-from mlneuron_runtime.tensors import Array, Inputs, Tensor, TensorSpec
+from mlneuron_runtime.signature.base import MAX_FEATURES, MAX_ROWS, Rows, check_batch, check_rows, kind
+from mlneuron_runtime.signature.values import bounded, cast, complaint, in_range, packed, refuse, within
+from mlneuron_runtime.tensors import Array, FloatArray, Inputs, Tensor, TensorSpec
 
 INPUT = "features"
 """The input's name in the protocol's metadata."""
@@ -47,6 +47,13 @@ class Matrix:
         if values is not None:
             return Rows((values,), len(given), range(len(given)))
         return self._one_by_one(given, field)
+
+    def plain(self, numbers: FloatArray) -> Inputs | None:
+        if numbers.ndim != 2 or len(numbers) > MAX_ROWS:
+            return None
+        width = numbers.shape[1]
+        fits = width == (self.features or width) and width <= MAX_FEATURES and self._are_good(numbers)
+        return (numbers,) if fits else None
 
     def tensors(self, given: Sequence[Tensor]) -> Inputs:
         if len(given) == 1 and (given[0].array.ndim == 2 or not self.names):
@@ -135,7 +142,11 @@ class Matrix:
             values = np.frombuffer(packed("d", list(chain.from_iterable(rows)))).reshape(-1, width)
         except (TypeError, OverflowError):
             return self._all_with_gaps(rows, width) if self.nullable else None
-        return values if np.abs(values).max() <= LARGEST and self._whole_enough(values) else None
+        return values if self._are_good(values) else None
+
+    def _are_good(self, values: FloatArray) -> bool:
+        """Whether the model takes all of these numbers."""
+        return bounded(values) and self._whole_enough(values)
 
     def _all_with_gaps(self, rows: list[list[float]], width: int) -> FloatArray | None:
         """The whole batch, with NaN for null; None when any row is bad for another reason."""

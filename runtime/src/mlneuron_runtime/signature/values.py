@@ -12,13 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.signature.base import kind
-from mlneuron_runtime.tensors import DTYPES, Array, datatype_of
-
-FloatArray = NDArray[np.float64]
+from mlneuron_runtime.tensors import DTYPES, Array, FloatArray, datatype_of
 
 FLOATS = frozenset({"FP16", "FP32", "FP64"})
 WHOLES = frozenset({"INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"})
@@ -95,7 +92,14 @@ def in_range(values: Sequence[float]) -> bool:
     if len(values) <= SHORT:
         total = sum(values)  # not itself if one of them is not a number
         return total == total and max(values) <= LARGEST and min(values) >= -LARGEST
-    return bool(np.abs(np.asarray(values)).max() <= LARGEST)
+    return bounded(np.asarray(values))
+
+
+def bounded(numbers: FloatArray) -> bool:
+    """The same of an array that is not empty."""
+    if numbers.size <= SHORT:
+        return in_range(numbers.ravel().tolist())
+    return bool(numbers.max() <= LARGEST and numbers.min() >= -LARGEST)
 
 
 def within(numbers: FloatArray, datatype: str, nullable: bool) -> Array:
@@ -143,7 +147,7 @@ def cast(values: Array, name: str, datatype: str, nullable: bool = False) -> Arr
         return _cast_text(values, name, nullable)
     if datatype in FLOATS:
         numbers = values.astype(np.float64, copy=False)
-        if 0 < numbers.size <= SHORT and datatype != "FP16" and in_range(numbers.ravel().tolist()):
+        if numbers.size and datatype != "FP16" and bounded(numbers):
             return values.astype(DTYPES[datatype], copy=False)
         fit = within(numbers, datatype, nullable)
         wrong = f"is out of range; {HALF_BOUNDS if datatype == 'FP16' else BOUNDS}"

@@ -11,11 +11,11 @@ from mlneuron_runtime.dataplane import DataPlane, Request
 from mlneuron_runtime.tensors import rows_of
 from mlneuron_runtime.transport.envelope import request_id_of, told_error
 from mlneuron_runtime.transport.exchange import Exchange
-from mlneuron_runtime.transport.prediction import NOTHING_NAMED, Form, Question
+from mlneuron_runtime.transport.prediction import NOTHING_NAMED, QUICK_BODY, Form, Question, read_quickly
 from mlneuron_runtime.transport.wire import check_headers, within
 
-SMALL_BODY = 16 * 1024
-"""Up to this, reading it and wording its answer hold up nobody."""
+ANY_BODY = 16 * 1024
+"""Up to this, reading it and wording its answer hold up nobody, whatever it is."""
 
 
 class Direct:
@@ -27,13 +27,16 @@ class Direct:
     def takes(self, exchange: Exchange, body: bytes) -> bool:
         """Answer a request some time soon; or leave it as if it had not been seen."""
         plane, form = self.plane, self.form
-        if len(body) > SMALL_BODY or plane.draining or not (plane.traffic is None or plane.traffic.idle):
+        if len(body) > QUICK_BODY or plane.draining or not (plane.traffic is None or plane.traffic.idle):
             return False
         try:
             limit = plane.config.serving.max_body_bytes
             check_headers(exchange.headers, limit, form.octets)
-            question = form.read(within(body, limit), exchange.headers, NOTHING_NAMED)
-            if not rows_of(question.inputs):
+            given = within(body, limit), exchange.headers, NOTHING_NAMED
+            question = read_quickly(form, *given)
+            if question is None and len(body) <= ANY_BODY:
+                question = form.read(*given)
+            if question is None or question.is_long or not rows_of(question.inputs):
                 return False
             request = plane.request(form.protocol)
             waiting = Answering(plane, exchange, request, question, plane.limit(question.timeout))

@@ -10,7 +10,7 @@
 does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +22,20 @@ from mlneuron_runtime.errors import InvalidInput, RequestError
 from mlneuron_runtime.loading import Served
 from mlneuron_runtime.signature import Rows
 from mlneuron_runtime.tallies import PROTOCOL
-from mlneuron_runtime.tensors import Inputs
-from mlneuron_runtime.transport.prediction import LARGE_BODY
+from mlneuron_runtime.tensors import Inputs, rows_of
+from mlneuron_runtime.transport import numbers
 from mlneuron_runtime.transport.wire import Headers, Whole, encode, parse_object
 
 if TYPE_CHECKING:
     from mlneuron_runtime.traffic.marks import Marks
 
 log = structlog.get_logger()
+
+LARGE_ANSWER = 4096
+"""Rows above which putting them into words leaves the event loop."""
+
+LARGE_BAD_ANSWER = 512
+"""The same where some of them are errors."""
 
 
 @dataclass(slots=True)
@@ -40,7 +46,8 @@ class Row:
     inputs: Inputs
     timeout: float | None = None
 
-    def is_long(self, _answer: Answer) -> bool:
+    @property
+    def is_long(self) -> bool:
         return False
 
     def told(self, answer: Answer, marks: "Marks | None") -> Whole:
@@ -53,19 +60,19 @@ class Row:
 
 @dataclass(slots=True)
 class Batch:
-    """The question of POST /batch_predict, which came in a `large` body or a small one."""
+    """The question of POST /batch_predict."""
 
     served: Served
     rows: Rows
-    large: bool
     timeout: float | None = None
 
     @property
     def inputs(self) -> Inputs:
         return self.rows.inputs
 
-    def is_long(self, _answer: Answer) -> bool:
-        return self.large
+    @property
+    def is_long(self) -> bool:
+        return self.rows.total > (LARGE_BAD_ANSWER if self.rows.faults else LARGE_ANSWER)
 
     def told(self, answer: Answer, marks: "Marks | None") -> Whole:
         failure = answer.failure
@@ -83,6 +90,9 @@ class Predict:
     def __init__(self, plane: DataPlane) -> None:
         self.plane = plane
 
+    def quickly(self, _body: bytes, _headers: Headers, _named: Mapping[str, str]) -> None:
+        return None
+
     def read(self, body: bytes, _headers: Headers, _named: Mapping[str, str]) -> Row:
         asked = read(body)
         served = self.plane.named(asked.get("model_version"))
@@ -98,11 +108,18 @@ class BatchPredict:
     def __init__(self, plane: DataPlane) -> None:
         self.plane = plane
 
+    def quickly(self, body: bytes, _headers: Headers, _named: Mapping[str, str]) -> Batch:
+        asked = numbers.read(body, "batch_features")
+        check_user(asked)
+        served = self.plane.named(asked.get("model_version"))
+        inputs = numbers.rows(served.model.signature, asked.get("batch_features"))
+        rows = rows_of(inputs)
+        return Batch(served, Rows(inputs, rows, range(rows)))
+
     def read(self, body: bytes, _headers: Headers, _named: Mapping[str, str]) -> Batch:
         asked = read(body)
         served = self.plane.named(asked.get("model_version"))
-        rows = served.model.signature.rows(required(asked, "batch_features"))
-        return Batch(served, rows, len(body) > LARGE_BODY)
+        return Batch(served, served.model.signature.rows(required(asked, "batch_features")))
 
 
 def read(body: bytes) -> dict[str, Any]:
@@ -143,9 +160,13 @@ def all_good(answer: Answer) -> bytes:
     """A batch without a bad row, put together of its values' texts: an object a row takes longer than the model."""
     values, confidences = answer.columns()
     told = b',"model_version":%b,"inference_time_ms":%d}' % (encode(answer.version), int(answer.seconds * 1000))
+    if confidences[0] is None:
+        told = b',"confidence":null' + told
+        entries = (told + b',{"prediction":').join(texts(values))
+        return b'{"predictions":[{"prediction":%b%b],"batch_size":%d}' % (entries, told, len(values))
     parts = [b"", b',"confidence":', b"", told + b',{"prediction":'] * len(values)
     parts[0::4] = texts(values)
-    parts[2::4] = texts(confidences)
+    parts[2::4] = encode(confidences)[1:-1].split(b",")
     parts[-1] = told
     return b'{"predictions":[{"prediction":%b],"batch_size":%d}' % (b"".join(parts), len(values))
 
@@ -154,12 +175,12 @@ NUMBERS = {int, float, bool, type(None)}
 """What JSON writes without a comma."""
 
 
-def texts(values: list[Any]) -> list[bytes]:
+def texts(values: Sequence[Any]) -> list[bytes]:
     """Each value's JSON: of numbers from one text of all, of labels from one of each."""
-    kinds = set(map(type, values))
-    if kinds <= NUMBERS:
+    types = set(map(type, values))
+    if types <= NUMBERS:
         return encode(values)[1:-1].split(b",")
-    if kinds == {str}:
+    if types == {str}:
         known = {value: encode(value) for value in set(values)}
         return [known[value] for value in values]
     return [encode(value) for value in values]

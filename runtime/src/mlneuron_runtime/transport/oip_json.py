@@ -20,6 +20,7 @@ from mlneuron_runtime.errors import UNSAID, InvalidInput
 from mlneuron_runtime.signature.base import kind
 from mlneuron_runtime.signature.values import SHORT, packed
 from mlneuron_runtime.tensors import DTYPES, Array, Tensor, datatype_of
+from mlneuron_runtime.transport import numbers as read_numbers
 from mlneuron_runtime.transport.binary import array_of, bytes_of, objects, strings
 from mlneuron_runtime.transport.oip import (
     Asked,
@@ -142,7 +143,11 @@ def binary_size(size: object, left: int, place: str) -> int:
 
 
 def dense(data: object, datatype: str, shape: list[int], place: str) -> Array:
-    """The tensor of JSON data, flat or nested as the shape says."""
+    """The tensor of JSON data, flat or nested as the shape says. Raises Unusual for what was read as numbers, and is to
+    be read in the usual way.
+    """
+    if isinstance(data, np.ndarray):
+        return read_numbers.shaped(data, datatype, shape)
     if not isinstance(data, list):
         found = "missing" if data is UNSAID else kind(data)
         raise InvalidInput(place, f"{place} is {found}; send an array of {math.prod(shape)} values")

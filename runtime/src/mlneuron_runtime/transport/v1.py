@@ -23,8 +23,9 @@ from mlneuron_runtime.loading import Served
 from mlneuron_runtime.signature import Rows, Signature, Tensors
 from mlneuron_runtime.signature.base import check_rows, kind
 from mlneuron_runtime.tallies import PROTOCOL
-from mlneuron_runtime.tensors import Inputs
-from mlneuron_runtime.transport.prediction import LARGE_BODY, Form
+from mlneuron_runtime.tensors import Inputs, rows_of
+from mlneuron_runtime.transport import numbers
+from mlneuron_runtime.transport.prediction import LARGE_ANSWER, Form, width_of
 from mlneuron_runtime.transport.wire import Headers, Whole, encode, parse_object
 
 if TYPE_CHECKING:
@@ -41,16 +42,16 @@ PREDICT_VERSION = "/v1/models/{name}/versions/{version}" + VERB
 
 @dataclass(slots=True)
 class Instances:
-    """Rows that came in a `large` body or a small one, under the name `field`."""
+    """Rows that came under the name `field`."""
 
     served: Served
     inputs: Inputs
     field: str
-    large: bool
     timeout: float | None = None
 
-    def is_long(self, _answer: Answer) -> bool:
-        return self.large
+    @property
+    def is_long(self) -> bool:
+        return rows_of(self.inputs) * width_of(self.served.outputs[:1]) > LARGE_ANSWER
 
     def told(self, answer: Answer, marks: "Marks | None") -> Whole:
         values, _ = answer.columns()
@@ -68,12 +69,20 @@ class Predict:
     def __init__(self, plane: DataPlane, name: str | None = None) -> None:
         self.plane, self.name = plane, name
 
+    def quickly(self, body: bytes, _headers: Headers, named: Mapping[str, str]) -> Instances:
+        served = self.plane.model(self.name or named["name"], named.get("version"))
+        parsed = numbers.read(body, "instances")
+        if "inputs" in parsed:
+            raise numbers.Unusual
+        inputs = numbers.rows(served.model.signature, parsed.get("instances"))
+        return Instances(served, inputs, "instances")
+
     def read(self, body: bytes, _headers: Headers, named: Mapping[str, str]) -> Instances:
         served = self.plane.model(self.name or named["name"], named.get("version"))
         parsed = parse_object(body)
         field = field_of(parsed)
         inputs = inputs_of(served.model.signature, parsed[field], field)
-        return Instances(served, inputs, field, len(body) > LARGE_BODY)
+        return Instances(served, inputs, field)
 
 
 def hot(plane: DataPlane) -> dict[str, Form]:

@@ -13,19 +13,17 @@ from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.loading import Served
 from mlneuron_runtime.tallies import PROTOCOL
-from mlneuron_runtime.tensors import Inputs
+from mlneuron_runtime.tensors import Inputs, rows_of
+from mlneuron_runtime.transport import numbers
 from mlneuron_runtime.transport.oip import Asked, Told, inputs_of, note, outputs_of
 from mlneuron_runtime.transport.oip_json import asked, binary_answer, json_answer
-from mlneuron_runtime.transport.prediction import Form
+from mlneuron_runtime.transport.prediction import LARGE_ANSWER, LARGE_BODY, Form, width_of
 from mlneuron_runtime.transport.wire import LONGEST_LENGTH, OCTETS_TYPE, Headers, Whole, parse_object
 
 if TYPE_CHECKING:
     from mlneuron_runtime.traffic.marks import Marks
 
 HEADER_LENGTH = b"inference-header-content-length"
-
-LARGE_ANSWER = 16_384
-"""Values above which encoding them as text leaves the event loop."""
 
 
 @dataclass(slots=True)
@@ -40,13 +38,9 @@ class Inference:
     def timeout(self) -> float | None:
         return self.asked.timeout
 
-    def is_long(self, answer: Answer) -> bool:
-        if self.asked.binary:
-            return False
-        size = 0
-        for values in outputs_of(self.asked, answer).values():
-            size += values.size
-        return size > LARGE_ANSWER
+    @property
+    def is_long(self) -> bool:
+        return not self.asked.binary and rows_of(self.inputs) * width_of(self.served.outputs) > LARGE_ANSWER
 
     def told(self, answer: Answer, marks: "Marks | None") -> Whole:
         told = Told(self.served, self.asked.id, outputs_of(self.asked, answer))
@@ -63,6 +57,14 @@ class Infer:
 
     def __init__(self, plane: DataPlane, name: str | None = None, version: str | None = None) -> None:
         self.plane, self.name, self.version = plane, name, version
+
+    def quickly(self, body: bytes, headers: Headers, named: Mapping[str, str]) -> Inference:
+        served = self.plane.model(self.name or named["name"], self.version or named.get("version"))
+        header = header_length(headers, len(body))
+        if header is not None and header > LARGE_BODY:
+            raise numbers.Unusual
+        wanted = asked(numbers.read(body, "data")) if header is None else decoded(body, header)
+        return Inference(served, wanted, inputs_of(served, wanted))
 
     def read(self, body: bytes, headers: Headers, named: Mapping[str, str]) -> Inference:
         served = self.plane.model(self.name or named["name"], self.version or named.get("version"))
