@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlneuron_runtime import tallies
 from mlneuron_runtime.errors import Overloaded
@@ -86,6 +87,12 @@ BINARY = json.dumps({
     "inputs": [{"name": "x", "datatype": "FP64", "shape": [1, 2], "parameters": {"binary_data_size": 16}}],
     "parameters": {"binary_data_output": True},
 }).encode()  # fmt: skip
+MANY = [[row, 0.5] for row in range(2500)]
+"""Rows whose bodies are larger than those of which any are answered directly."""
+
+MANY_IN_BYTES = json.dumps({
+    "inputs": [{"name": "x", "datatype": "FP64", "shape": [2500, 2], "parameters": {"binary_data_size": 40_000}}],
+}).encode()  # fmt: skip
 GOOD = {
     "guide": post("/predict", {"features": [1, 2]}),
     "guide with more": post("/predict", {"features": [1, 2], "model_version": "1.0.0", "user_id": "u", "x": [1]}),
@@ -99,6 +106,13 @@ GOOD = {
         "/v2/models/churn/infer", BINARY + b"\0" * 16, "content-type: application/octet-stream",
         f"inference-header-content-length: {len(BINARY)}",
     ),
+    "a large batch": post("/batch_predict", {"batch_features": MANY, "model_version": "latest"}),
+    "v1, many rows": post("/v1/models/churn:predict", {"instances": MANY}),
+    "v2, many rows": post("/v2/models/churn/infer", {"inputs": [{**TENSOR, "shape": [2500, 2], "data": MANY}]}),
+    "v2, bytes of many rows": post(
+        "/v2/models/churn/infer", MANY_IN_BYTES + np.array(MANY).tobytes(), "content-type: application/octet-stream",
+        f"inference-header-content-length: {len(MANY_IN_BYTES)}",
+    ),
 }  # fmt: skip
 BAD = {
     "no json": post("/predict", b"{"),
@@ -111,6 +125,11 @@ BAD = {
     "v1 without rows": post("/v1/models/churn:predict", {}),
     "v2 of another shape": post("/v2/models/churn/infer", {"inputs": [{**TENSOR, "shape": [3, 2]}]}),
     "v2, an output that is none": post("/v2/models/churn/infer", {"inputs": [TENSOR], "outputs": [{"name": "y"}]}),
+    "a large batch with a bad row": post("/batch_predict", {"batch_features": [*MANY[:1500], [1, "x"]]}),
+    "v1, many rows and a bad one": post("/v1/models/churn:predict", {"instances": [*MANY[:1500], [1]]}),
+    "v2, too few data": post(
+        "/v2/models/churn/infer", {"inputs": [{**TENSOR, "shape": [1501, 2], "data": MANY[:1500]}]}
+    ),
     "too large": post("/predict", b" " * 20_000 + b"{}"),
 }
 FAILING = {
@@ -145,10 +164,17 @@ async def test_a_good_request_is_answered_and_counted_as_by_its_endpoint(name: s
 @pytest.mark.parametrize("name", [*BAD, *(f"failing {name}" for name in FAILING)])
 async def test_a_bad_request_is_told_and_counted_as_by_its_endpoint(name: str) -> None:
     request = FAILING[name.removeprefix("failing ")] if name.startswith("failing ") else BAD[name]
-    async with pair(serving={"maxBodyBytes": 16_000}) as made:
+    async with pair(serving={"maxBodyBytes": 19_000}) as made:
         direct, plain = await counts(made, made.direct, request), await counts(made, made.plain, request)
         assert comparable(direct[0]) == comparable(plain[0])
         assert direct[1] == plain[1]
+
+
+async def test_an_answer_that_takes_long_to_word_is_the_endpoints() -> None:
+    async with pair() as made:
+        answer = await made.direct.say(post("/batch_predict", {"batch_features": [[1, row] for row in range(5000)]}))
+        assert b'"batch_size":5000' in answer
+        assert made.asked == ["/batch_predict"]
 
 
 async def test_rows_in_one_turn_go_together_and_only_the_failing_ones_fail() -> None:
