@@ -41,6 +41,8 @@ def _models(results: Results) -> Iterator[Figure]:
         yield f"{model}: bare call of one row", middle(bare), "us"
     for model, rates in results.bare_rows.items():
         yield f"{model}: bare model at 1000 rows a call", middle(rates), "rows/s"
+    for (model, protocol), rates in results.json_rows.items():
+        yield f"{model}: bare model between 1000 rows of {protocol} and its answer", middle(rates), "rows/s"
     for (model, protocol), rates in results.rows.items():
         yield f"{model}: 1000 rows a body by {protocol}", middle(rates), "rows/s"
 

@@ -33,6 +33,8 @@ class Results:
     """Microseconds of the bare model for one row."""
     bare_rows: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """Rows a second of the bare model in large batches."""
+    json_rows: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    """The same between a protocol's body and its answer in JSON, without a server."""
     failures: dict[str, str] = field(default_factory=dict)
     """What could not run, and why."""
 
@@ -87,6 +89,11 @@ class Results:
     def rows_ratio(self, model: str, protocol: str) -> float | None:
         """Rows a second through a protocol, over the bare model's."""
         rows, bare = middle(self.rows.get((model, protocol), [])), middle(self.bare_rows.get(model, []))
+        return rows / bare if rows is not None and bare else None
+
+    def json_ratio(self, model: str, protocol: str) -> float | None:
+        """Rows a second through a protocol in JSON, over the bare model's between such bodies and answers."""
+        rows, bare = (middle(kept.get((model, protocol), [])) for kept in (self.rows, self.json_rows))
         return rows / bare if rows is not None and bare else None
 
     def hopeless(self, model: str, name: str) -> bool:

@@ -73,12 +73,15 @@ def _ratio_line(head: str, cells: list[str]) -> Iterator[str]:
 
 
 def _rows(results: Results) -> Iterator[str]:
-    yield "Rows/s in bodies of 1,000 rows over 4 connections, and of the bare model"
+    yield "Rows/s in bodies of 1,000 rows over 4 connections, of the bare model's, and of its between JSON and JSON"
     for (model, protocol), rates in results.rows.items():
-        ratio = results.rows_ratio(model, protocol)
-        yield f"{f'{model}, {protocol}':<{NAME}}{middle(rates):>14,.0f}{'' if ratio is None else f'{ratio:>8.2f}'}"
+        ratios = results.rows_ratio(model, protocol), results.json_ratio(model, protocol)
+        cells = "".join("" if ratio is None else f"{ratio:>8.2f}" for ratio in ratios)
+        yield f"{f'{model}, {protocol}':<{NAME}}{middle(rates):>14,.0f}{cells}"
     for model, rates in results.bare_rows.items():
         yield f"{f'{model}, bare model':<{NAME}}{middle(rates):>14,.0f}"
+    for (model, protocol), rates in results.json_rows.items():
+        yield f"{f'{model}, bare model, {protocol} in JSON':<{NAME}}{middle(rates):>14,.0f}"
 
 
 def _load(results: Results) -> Iterator[str]:

@@ -103,6 +103,8 @@ class Visitor:
         figures = json.loads(done.stdout)
         self.results.bare_us[model.name].append(figures["row_us"])
         self.results.bare_rows[model.name].append(figures["rows_per_second"])
+        for protocol, rate in figures["in_json"].items():
+            self.results.json_rows[model.name, protocol].append(rate)
 
 
 class Conversation(contextlib.ExitStack):
