@@ -19,7 +19,7 @@ from mlneuron_runtime.loading import Served
 from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.settings import Config
 from mlneuron_runtime.signature import Matrix, Signature
-from mlneuron_runtime.tensors import Inputs
+from mlneuron_runtime.tensors import Inputs, TensorSpec
 from mlneuron_runtime.transport.around import Around
 from mlneuron_runtime.transport.direct import Direct
 from sklearn.datasets import load_iris
@@ -71,6 +71,7 @@ async def serving(
     features: int | None = 2,
     clock: Callable[[], float] = time.perf_counter,
     inline_rows: int = 0,
+    outputs: tuple[TensorSpec, ...] = (),
     **changes: dict[str, Any],
 ) -> AsyncIterator[Neuron]:
     """Open for requests; `changes` go into the config's sections."""
@@ -78,8 +79,8 @@ async def serving(
     plane = DataPlane(config, clock=clock)
     model = InlineModel(answer, Matrix(features))
     served = Served(
-        "churn", "1.0.0", "sklearn", "ab" * 32, model, 1.7e9, inline_rows=inline_rows, engine="sklearn",
-        acceleration="Off",
+        "churn", "1.0.0", "sklearn", "ab" * 32, model, 1.7e9, outputs=outputs, inline_rows=inline_rows,
+        engine="sklearn", acceleration="Off",
     )  # fmt: skip
     plane.serve(served)
     try:

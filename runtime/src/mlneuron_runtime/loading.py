@@ -4,9 +4,11 @@ A pickle runs code when it is read, so the pin is checked before. Every way this
 with its own reason. Blocking; the server runs it in a thread.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import structlog
@@ -29,8 +31,10 @@ ratio).
 
 DIGITS_OF_VERSION = 12
 
+UNKNOWN_WIDTH = 1024
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Served:
     """The model this process serves, and how it is known. `loaded_at` is in Unix seconds.
 
@@ -50,6 +54,11 @@ class Served:
     engine: str = ""
     acceleration: str = ""
     warnings: tuple[Warned, ...] = ()
+
+    @cached_property
+    def width(self) -> int:
+        """Values in a row of all outputs; many, where nothing is known of them."""
+        return sum(math.prod(size or 1 for size in output.shape) for output in self.outputs) or UNKNOWN_WIDTH
 
 
 def load(source: ModelSource, image: str, threads: int) -> Served:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mlneuron_runtime.errors import InvalidInput, TooManyRows
-from mlneuron_runtime.tensors import FloatArray, Inputs, Tensor, TensorSpec
+from mlneuron_runtime.tensors import Inputs, Tensor, TensorSpec
 
 MAX_ROWS = 10_000
 """Rows in one request: bounds the answer, which is several times larger than the narrowest rows that ask for
@@ -58,12 +58,6 @@ class Signature(Protocol):
 
     def rows(self, batch: object, field: str = "batch_features") -> Rows:
         """Many rows of JSON; a bad one is told in `faults`, and only a batch that is none raises."""
-        ...
-
-    def plain(self, numbers: FloatArray) -> Inputs | None:
-        """Numbers that came as one array, where they are (rows, features) that all fit; None where each row is to be
-        looked at by itself.
-        """
         ...
 
     def tensors(self, given: Sequence[Tensor]) -> Inputs:

@@ -49,6 +49,9 @@ class Matrix:
         return self._one_by_one(given, field)
 
     def plain(self, numbers: FloatArray) -> Inputs | None:
+        """What came as one array, where it is (rows, features) that all fit; None where each row is to be looked at by
+        itself.
+        """
         if numbers.ndim != 2 or len(numbers) > MAX_ROWS:
             return None
         width = numbers.shape[1]

@@ -17,7 +17,7 @@ from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.signature.base import Rows, check_batch, check_rows, kind
 from mlneuron_runtime.signature.matrix import flattened
 from mlneuron_runtime.signature.values import BOOLEAN, NUMBERS, TEXT, WHOLES, array_of, cast, complaint, refuse
-from mlneuron_runtime.tensors import DTYPES, Array, FloatArray, Inputs, Tensor, TensorSpec
+from mlneuron_runtime.tensors import DTYPES, Array, Inputs, Tensor, TensorSpec
 
 SHOWN_CHOICES = 10
 """So many of the values that a column takes are told in an error."""
@@ -109,10 +109,6 @@ class Table:
         if arrays is not None:
             return Rows(arrays, len(given), range(len(given)))
         return self._one_by_one(given, field)
-
-    def plain(self, _numbers: FloatArray) -> Inputs | None:
-        """None: the columns are arrays of their own."""
-        return None
 
     def tensors(self, given: Sequence[Tensor]) -> Inputs:
         if len(given) == 1 and given[0].array.ndim == 2 and len(self.columns) > 1 and self._one_kind:

@@ -14,7 +14,7 @@ import numpy as np
 from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.signature.base import MAX_FEATURES, Rows, check_batch, check_rows, kind
 from mlneuron_runtime.signature.values import array_of, cast, complaint, noun
-from mlneuron_runtime.tensors import DTYPES, Array, FloatArray, Inputs, Tensor, TensorSpec
+from mlneuron_runtime.tensors import DTYPES, Array, Inputs, Tensor, TensorSpec
 
 Shape = tuple[int | None, ...]
 
@@ -60,10 +60,6 @@ class Tensors:
                 good[position] = arrays
         stacked = tuple(map(np.concatenate, zip(*good.values(), strict=True))) if good else self._none()
         return Rows(stacked, len(given), list(good), faults)
-
-    def plain(self, _numbers: FloatArray) -> Inputs | None:
-        """None: a row may be nested, and there may be several inputs."""
-        return None
 
     def tensors(self, given: Sequence[Tensor]) -> Inputs:
         if len(given) == 1 and len(self.inputs) == 1:

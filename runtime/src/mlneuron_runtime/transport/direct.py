@@ -11,7 +11,7 @@ from mlneuron_runtime.dataplane import DataPlane, Request
 from mlneuron_runtime.tensors import rows_of
 from mlneuron_runtime.transport.envelope import request_id_of, told_error
 from mlneuron_runtime.transport.exchange import Exchange
-from mlneuron_runtime.transport.prediction import NOTHING_NAMED, QUICK_BODY, Form, Question, read_quickly
+from mlneuron_runtime.transport.prediction import NOTHING_NAMED, QUICK_BODY, SMALL_BODY, Form, Question, read_quickly
 from mlneuron_runtime.transport.wire import check_headers, within
 
 ANY_BODY = 16 * 1024
@@ -33,10 +33,13 @@ class Direct:
             limit = plane.config.serving.max_body_bytes
             check_headers(exchange.headers, limit, form.octets)
             given = within(body, limit), exchange.headers, NOTHING_NAMED
-            question = read_quickly(form, *given)
-            if question is None and len(body) <= ANY_BODY:
+            question = None if len(body) < SMALL_BODY else read_quickly(form, *given)
+            if question is None:
+                exchange.usual = True
+                if len(body) > ANY_BODY:
+                    return False
                 question = form.read(*given)
-            if question is None or question.is_long or not rows_of(question.inputs):
+            if question.is_long or not rows_of(question.inputs):
                 return False
             request = plane.request(form.protocol)
             waiting = Answering(plane, exchange, request, question, plane.limit(question.timeout))

@@ -16,7 +16,7 @@ from starlette.types import Message
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from mlneuron_runtime.transport.wire import BODY, CLOSE, Headers, Whole
+from mlneuron_runtime.transport.wire import BODY, CLOSE, USUAL, Headers, Whole
 
 if TYPE_CHECKING:
     from mlneuron_runtime.transport.connections import Connection
@@ -62,7 +62,9 @@ def parts(url: bytes) -> tuple[str, bytes, bytes]:
 
 
 class Exchange(RequestResponseCycle):
-    """`start` is the answer's head while its body has not come; what an ASGI app needs is made when one is asked."""
+    """`start` is the answer's head while its body has not come; what an ASGI app needs is made when one is asked.
+    `usual` is set by a taker that has tried to read the body quickly.
+    """
 
     access_log = False
     disconnected = False
@@ -72,6 +74,7 @@ class Exchange(RequestResponseCycle):
     chunked_encoding = None
     expected_content_length = 0
     start: Message | None = None
+    usual = False
     body: bytes | bytearray = b""  # type: ignore[assignment]  # one chunk is kept as it came
     message_event: Any = NOTHING_AWAITED
 
@@ -104,7 +107,7 @@ class Exchange(RequestResponseCycle):
             taker = self.connection.takers.get(self.path)
             if taker is not None and taker.takes(self, whole):
                 return
-        self.ask_app({} if whole is None else {BODY: whole})
+        self.ask_app({} if whole is None else {BODY: whole, USUAL: self.usual})
 
     def ask_app(self, state: dict[str, Any]) -> None:
         """Have it answered by the app, in a task."""

@@ -90,8 +90,8 @@ class Predict:
     def __init__(self, plane: DataPlane) -> None:
         self.plane = plane
 
-    def quickly(self, _body: bytes, _headers: Headers, _named: Mapping[str, str]) -> None:
-        return None
+    def quickly(self, _body: bytes, _headers: Headers, _named: Mapping[str, str]) -> Row:
+        raise numbers.Unusual
 
     def read(self, body: bytes, _headers: Headers, _named: Mapping[str, str]) -> Row:
         asked = read(body)
@@ -109,6 +109,7 @@ class BatchPredict:
         self.plane = plane
 
     def quickly(self, body: bytes, _headers: Headers, _named: Mapping[str, str]) -> Batch:
+        numbers.matrix(self.plane.named(None).model.signature)
         asked = numbers.read(body, "batch_features")
         check_user(asked)
         served = self.plane.named(asked.get("model_version"))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mlneuron_runtime.signature import Signature
+from mlneuron_runtime.signature import Matrix, Signature
 from mlneuron_runtime.tensors import DTYPES, Array, FloatArray, Inputs
 
 try:
@@ -26,6 +26,9 @@ KEPT_BODY = 1024 * 1024
 
 MOST_OTHERS = 256
 """Values beside the numbers, up to which they are worth so much ado."""
+
+DATATYPES = frozenset({"FP32", "FP64"})
+"""Those of tensors that are read so."""
 
 OPENING = ord("[")
 
@@ -44,9 +47,22 @@ def read(body: bytes, field: str) -> dict[str, Any]:
         return Reading(field).of(parser, body)
 
 
+def check_floats(signature: Signature) -> None:
+    """Raise Unusual unless all of the model's tensors are of DATATYPES, and so likely those that are sent."""
+    if not all(spec.datatype in DATATYPES for spec in signature.inputs):
+        raise Unusual
+
+
+def matrix(signature: Signature) -> Matrix:
+    """The signature, if its rows are lists of numbers; raises Unusual."""
+    if not isinstance(signature, Matrix):
+        raise Unusual
+    return signature
+
+
 def rows(signature: Signature, given: FloatArray | None) -> Inputs:
     """What the model takes; raises Unusual."""
-    inputs = None if given is None else signature.plain(given)
+    inputs = None if given is None else matrix(signature).plain(given)
     if inputs is None:
         raise Unusual
     return inputs
@@ -54,11 +70,7 @@ def rows(signature: Signature, given: FloatArray | None) -> Inputs:
 
 def shaped(given: FloatArray, datatype: str, shape: Sequence[int]) -> Array:
     """Of a datatype and shape that a caller says, flat or nested as that; raises Unusual."""
-    if (
-        datatype not in {"FP32", "FP64"}
-        or given.size != math.prod(shape)
-        or given.shape not in {(given.size,), tuple(shape)}
-    ):
+    if datatype not in DATATYPES or given.size != math.prod(shape) or given.shape not in {(given.size,), tuple(shape)}:
         raise Unusual
     with np.errstate(over="ignore"):
         cast = given.reshape(shape).astype(DTYPES[datatype], copy=False)

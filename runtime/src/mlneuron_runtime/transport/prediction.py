@@ -3,8 +3,7 @@ its answer is put into words. How a protocol reads and words them is its `Form`.
 """
 
 import asyncio
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -13,9 +12,9 @@ from mlneuron_runtime.answer import Answer
 from mlneuron_runtime.dataplane import DataPlane
 from mlneuron_runtime.errors import RequestError
 from mlneuron_runtime.loading import Served
-from mlneuron_runtime.tensors import Inputs, TensorSpec, rows_of
+from mlneuron_runtime.tensors import Inputs, rows_of
 from mlneuron_runtime.transport.numbers import Unusual
-from mlneuron_runtime.transport.wire import Headers, Whole, read_body, send_whole
+from mlneuron_runtime.transport.wire import USUAL, Headers, Whole, read_body, send_whole
 
 if TYPE_CHECKING:
     from mlneuron_runtime.traffic.marks import Marks
@@ -66,9 +65,9 @@ class Form(Protocol):
     @property
     def octets(self) -> bool: ...
 
-    def quickly(self, body: bytes, headers: Headers, named: Mapping[str, str]) -> Question | None:
-        """The question, where all is well with it and its numbers are read as they lie. None, RequestError or Unusual:
-        `read` it.
+    def quickly(self, body: bytes, headers: Headers, named: Mapping[str, str]) -> Question:
+        """The question, where all is well and its numbers are read as they lie; RequestError or Unusual where it has to
+        be `read`.
         """
         ...
 
@@ -77,13 +76,8 @@ class Form(Protocol):
         ...
 
 
-def width_of(outputs: Sequence[TensorSpec]) -> int:
-    """Values in a row of these, as far as they are known."""
-    return sum(math.prod(size or 1 for size in output.shape) for output in outputs)
-
-
 def read_quickly(form: Form, body: bytes, headers: Headers, named: Mapping[str, str]) -> Question | None:
-    """The question, where it is one that can be read so."""
+    """The question, where it is one that can be read so; None where it is to be read in the usual way."""
     if len(body) < SMALL_BODY:
         return None
     try:
@@ -103,8 +97,10 @@ class Endpoint:
         with plane.request(form.protocol) as request:
             body = await read_body(scope, receive, serving.max_body_bytes, serving.timeout_seconds, form.octets)
             given = body, scope["headers"], scope.get("path_params", NOTHING_NAMED)
-            quick = len(body) <= QUICK_BODY
-            question = read_quickly(form, *given) if quick else await asyncio.to_thread(read_quickly, form, *given)
+            question = None
+            if not scope["state"].get(USUAL):
+                quick = len(body) <= QUICK_BODY
+                question = read_quickly(form, *given) if quick else await asyncio.to_thread(read_quickly, form, *given)
             if question is None:
                 large = len(body) > LARGE_BODY
                 question = await asyncio.to_thread(form.read, *given) if large else form.read(*given)

@@ -25,7 +25,7 @@ from mlneuron_runtime.signature.base import check_rows, kind
 from mlneuron_runtime.tallies import PROTOCOL
 from mlneuron_runtime.tensors import Inputs, rows_of
 from mlneuron_runtime.transport import numbers
-from mlneuron_runtime.transport.prediction import LARGE_ANSWER, Form, width_of
+from mlneuron_runtime.transport.prediction import LARGE_ANSWER, Form
 from mlneuron_runtime.transport.wire import Headers, Whole, encode, parse_object
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Instances:
 
     @property
     def is_long(self) -> bool:
-        return rows_of(self.inputs) * width_of(self.served.outputs[:1]) > LARGE_ANSWER
+        return rows_of(self.inputs) * self.served.width > LARGE_ANSWER
 
     def told(self, answer: Answer, marks: "Marks | None") -> Whole:
         values, _ = answer.columns()
@@ -71,10 +71,11 @@ class Predict:
 
     def quickly(self, body: bytes, _headers: Headers, named: Mapping[str, str]) -> Instances:
         served = self.plane.model(self.name or named["name"], named.get("version"))
+        signature = numbers.matrix(served.model.signature)
         parsed = numbers.read(body, "instances")
         if "inputs" in parsed:
             raise numbers.Unusual
-        inputs = numbers.rows(served.model.signature, parsed.get("instances"))
+        inputs = numbers.rows(signature, parsed.get("instances"))
         return Instances(served, inputs, "instances")
 
     def read(self, body: bytes, _headers: Headers, named: Mapping[str, str]) -> Instances:

@@ -17,7 +17,7 @@ from mlneuron_runtime.tensors import Inputs, rows_of
 from mlneuron_runtime.transport import numbers
 from mlneuron_runtime.transport.oip import Asked, Told, inputs_of, note, outputs_of
 from mlneuron_runtime.transport.oip_json import asked, binary_answer, json_answer
-from mlneuron_runtime.transport.prediction import LARGE_ANSWER, LARGE_BODY, Form, width_of
+from mlneuron_runtime.transport.prediction import LARGE_ANSWER, LARGE_BODY, Form
 from mlneuron_runtime.transport.wire import LONGEST_LENGTH, OCTETS_TYPE, Headers, Whole, parse_object
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Inference:
 
     @property
     def is_long(self) -> bool:
-        return not self.asked.binary and rows_of(self.inputs) * width_of(self.served.outputs) > LARGE_ANSWER
+        return not self.asked.binary and rows_of(self.inputs) * self.served.width > LARGE_ANSWER
 
     def told(self, answer: Answer, marks: "Marks | None") -> Whole:
         told = Told(self.served, self.asked.id, outputs_of(self.asked, answer))
@@ -61,9 +61,13 @@ class Infer:
     def quickly(self, body: bytes, headers: Headers, named: Mapping[str, str]) -> Inference:
         served = self.plane.model(self.name or named["name"], self.version or named.get("version"))
         header = header_length(headers, len(body))
-        if header is not None and header > LARGE_BODY:
+        if header is None:
+            numbers.check_floats(served.model.signature)
+            wanted = asked(numbers.read(body, "data"))
+        elif header <= LARGE_BODY:
+            wanted = decoded(body, header)
+        else:
             raise numbers.Unusual
-        wanted = asked(numbers.read(body, "data")) if header is None else decoded(body, header)
         return Inference(served, wanted, inputs_of(served, wanted))
 
     def read(self, body: bytes, headers: Headers, named: Mapping[str, str]) -> Inference:

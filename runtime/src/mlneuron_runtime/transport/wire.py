@@ -36,6 +36,9 @@ class Whole(NamedTuple):
 BODY = "body"
 """In the scope's `state`: the body, where the server had all of it before it called the app."""
 
+USUAL = "usual"
+"""In the scope's `state`: true where it is known that the body is to be read in the usual way."""
+
 SAYING = frozenset({b"content-length", b"content-type", b"content-encoding"})
 """Headers that say what a body is."""
 
