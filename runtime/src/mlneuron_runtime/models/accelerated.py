@@ -32,14 +32,14 @@ class AcceleratedModel:
         self._run = Linear.of(content).runner() if engine.library == "numpy" else onnx_runner(content)
         self._dtype = np.dtype(engine.input)
         self._split = engine.split
-        self._read, self._lists = reader(engine), lists(engine)
+        self._read, self._lists, self._labels = reader(engine), lists(engine), engine.kind != "numbers"
 
     def predict(self, inputs: Inputs) -> Prediction:
         """More rows than are fastest together go in parts."""
         (rows,) = inputs
         rows = rows.astype(self._dtype, copy=False)
         if len(rows) <= FEW and self._lists is not None:
-            return Few(self._run(rows), self._lists, self._read)
+            return Few(self._run(rows), self._lists, self._read, self._labels)
         if len(rows) <= self._split:
             return self._read(self._run(rows))
         return self._read(self._in_parts(rows))

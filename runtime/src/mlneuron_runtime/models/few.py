@@ -31,10 +31,12 @@ compare.
 
 
 class Few(Prediction):
-    """A prediction whose lists are made without arrays, and whose arrays are made when somebody asks for them."""
+    """A prediction whose lists are made without arrays, and whose arrays are made when somebody asks for them.
+    `labels`: its values are a classifier's classes.
+    """
 
-    def __init__(self, outputs: Outputs, lists: Lists, arrays: Arrays) -> None:
-        self.outputs, self._lists, self._arrays = outputs, lists, arrays
+    def __init__(self, outputs: Outputs, lists: Lists, arrays: Arrays, labels: bool) -> None:
+        self.outputs, self._lists, self._arrays, self._labels = outputs, lists, arrays, labels
 
     def __len__(self) -> int:
         return len(self.outputs[0])
@@ -62,6 +64,8 @@ class Few(Prediction):
 
     @property
     def is_finite(self) -> bool:
+        if self._labels:
+            return True
         values = self.listed[0]
         if type(values[0]) is float:
             total = sum(values)

@@ -40,6 +40,9 @@ one.
 
 LINGER_SECONDS = 1.0
 
+SHORT = 4096
+"""Bytes, up to which it takes longer to find where a head ends than to look through what is behind it as well."""
+
 TICKS_A_LOOK = 5
 """Of uvicorn's, a tenth of a second each."""
 
@@ -108,7 +111,7 @@ class Server(uvicorn.Server):
 
 class Connection(HttpToolsProtocol):
     """One client's. `since` is when its phase began, in the loop's seconds, of a body when its head did; `next` a
-    request that has not begun.
+    request that has not begun; `full`: if more of a body is to come, what came should be taken first.
     """
 
     bounds: Bounds
@@ -119,13 +122,14 @@ class Connection(HttpToolsProtocol):
     head: int
     unread_since: float | None
     refused: bool
+    full: bool
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
         assert isinstance(self.config, Listening)  # noqa: S101  # ours alone
         self.bounds, self.takers, self.next = self.config.bounds, self.config.takers, None
         self.enter(Phase.IDLE)
-        self.unread_since, self.refused = None, False
+        self.unread_since, self.refused, self.full = None, False, False
         if len(self.connections) > self.bounds.connections:
             limit = self.bounds.connections
             self.refuse(TooManyConnections("connection", f"{limit} connections are open already; close some of yours"))
@@ -141,7 +145,7 @@ class Connection(HttpToolsProtocol):
             self.head = 0
         if self.phase is Phase.HEAD:
             self.head += len(data)
-            if data.find(b"h2c", 0, data.find(b"\r\n\r\n")) >= 0:
+            if b"h2c" in (data if len(data) <= SHORT else data[: data.find(b"\r\n\r\n")]):
                 data = without_offer(data)
         try:
             self.parser.feed_data(data)
@@ -151,8 +155,10 @@ class Connection(HttpToolsProtocol):
             self.refuse(MalformedBody("request", "this is not HTTP/1.1; send a well-formed request"))
         if self.next is not None:
             self.begin()
-        if self.phase is Phase.BODY and self.cycle.is_full:  # type: ignore[attr-defined]  # an exchange of ours
-            self.flow.pause_reading()
+        if self.full:
+            self.full = False
+            if self.cycle.more_body and not self.cycle.response_complete:
+                self.flow.pause_reading()
         if self.phase is Phase.HEAD and self.head > self.bounds.head_bytes and not self.refused:
             self.refuse(self.too_large())
 
@@ -184,7 +190,7 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         if not self.refused and not self.cycle.response_complete:
-            self.cycle.take(body)  # type: ignore[attr-defined]  # an exchange of ours
+            self.full = self.cycle.take(body)  # type: ignore[attr-defined]  # an exchange of ours
 
     def on_message_complete(self) -> None:
         if self.refused:

@@ -32,13 +32,13 @@ class Direct:
         try:
             limit = plane.config.serving.max_body_bytes
             check_headers(exchange.headers, limit, form.octets)
-            given = within(body, limit), exchange.headers, NOTHING_NAMED
-            question = None if len(body) < SMALL_BODY else read_quickly(form, *given)
+            within(body, limit)
+            question = None if len(body) < SMALL_BODY else read_quickly(form, body, exchange.headers, NOTHING_NAMED)
             if question is None:
-                exchange.usual = True
                 if len(body) > ANY_BODY:
+                    exchange.usual = True
                     return False
-                question = form.read(*given)
+                question = form.read(body, exchange.headers, NOTHING_NAMED)
             if question.is_long or not rows_of(question.inputs):
                 return False
             request = plane.request(form.protocol)

@@ -85,8 +85,8 @@ class Exchange(RequestResponseCycle):
         self.transport, self.flow = connection.transport, connection.flow
         self.waiting_for_100_continue = connection.expect_100_continue
 
-    def take(self, chunk: bytes) -> None:
-        """More of the body."""
+    def take(self, chunk: bytes) -> bool:
+        """More of the body. Whether it is as much as should wait here."""
         if not self.body:
             self.body = chunk
         elif isinstance(self.body, bytes):
@@ -94,11 +94,7 @@ class Exchange(RequestResponseCycle):
         else:
             self.body += chunk
         self.message_event.set()
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no more of the body should be read before what came is taken."""
-        return self.more_body and not self.response_complete and len(self.body) > HIGH_WATER_LIMIT
+        return len(self.body) > HIGH_WATER_LIMIT
 
     def begin(self) -> None:
         """Have it answered."""

@@ -40,7 +40,7 @@ class Inference:
 
     @property
     def is_long(self) -> bool:
-        return not self.asked.binary and rows_of(self.inputs) * self.served.width > LARGE_ANSWER
+        return rows_of(self.inputs) * self.served.width > LARGE_ANSWER and not self.asked.binary
 
     def told(self, answer: Answer, marks: "Marks | None") -> Whole:
         told = Told(self.served, self.asked.id, outputs_of(self.asked, answer))

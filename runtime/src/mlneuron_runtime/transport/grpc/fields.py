@@ -11,7 +11,12 @@ DELIMITED = 2
 
 def field(number: int, content: bytes) -> bytes:
     """A text, a message or packed numbers, in a field of a number below 16."""
-    return bytes((number << 3 | DELIMITED, *varint(len(content)))) + content
+    return head(number, len(content)) + content
+
+
+def head(number: int, size: int) -> bytes:
+    """What is before a field's content of so many bytes."""
+    return bytes((number << 3 | DELIMITED, *varint(size)))
 
 
 def text(number: int, value: str) -> bytes:

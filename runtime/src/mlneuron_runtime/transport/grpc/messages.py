@@ -15,7 +15,7 @@ from mlneuron_runtime.errors import InvalidInput
 from mlneuron_runtime.tensors import DTYPES, Array, Tensor, datatype_of
 from mlneuron_runtime.transport import binary
 from mlneuron_runtime.transport.binary import array_of, bytes_of, objects, strings
-from mlneuron_runtime.transport.grpc.fields import field, packed, text
+from mlneuron_runtime.transport.grpc.fields import field, head, packed, text
 from mlneuron_runtime.transport.grpc.inference_pb2 import InferTensorContents, ModelInferRequest
 from mlneuron_runtime.transport.oip import (
     Asked,
@@ -37,7 +37,8 @@ FIELDS: Mapping[str, str] = {
 
 FLOATS: Mapping[str, int] = {"FP32": 6, "FP64": 7}
 WHOLES: Mapping[str, int] = {"INT32": 2, "INT64": 3, "UINT8": 4, "UINT32": 4, "UINT64": 5}
-"""The numbers of fields: of those that hold an array's bytes as they are, and of those for labels."""
+PACKED = {**FLOATS, **WHOLES}
+"""The numbers of fields: of those that hold an array's bytes as they are, of those for labels, and of both."""
 
 LARGEST_BYTE = 0x7F
 """A whole number up to this is one byte, itself."""
@@ -135,11 +136,12 @@ def answer(told: Told, raw: bool) -> bytes:
     outputs = [(name, values, datatype_of(values)) for name, values in told.outputs.items()]
     raw = raw or not all(datatype in FIELDS for _, _, datatype in outputs)
     parts = [answered_by(told.served.name, told.served.version), text(3, told.id)]
-    for name, values, datatype in outputs:
-        described = described_as(name, datatype, values.shape)
-        parts.append(field(5, described if raw else described + contents(values, datatype)))
     if raw:
+        parts += [field(5, described_as(name, datatype, values.shape)) for name, values, datatype in outputs]
         parts += [field(6, bytes_of(values)) for _, values, _ in outputs]
+    else:
+        for name, values, datatype in outputs:
+            parts += typed_output(name, values, datatype)
     return b"".join(parts)
 
 
@@ -155,18 +157,27 @@ def described_as(name: str, datatype: str, shape: tuple[int, ...]) -> bytes:
     return text(1, name) + text(2, datatype) + packed(3, shape)
 
 
-def contents(values: Array, datatype: str) -> bytes:
-    """The field of an output's typed contents. Floats are their bytes, and most labels a byte each; protocol buffers
-    know how to pack all else.
+@lru_cache
+def begun(name: str, datatype: str, shape: tuple[int, ...], size: int) -> bytes:
+    """A typed output up to its numbers, which are packed into so many bytes."""
+    described = described_as(name, datatype, shape)
+    numbers = head(PACKED[datatype], size)
+    contents = head(5, len(numbers) + size)
+    return head(5, len(described) + len(contents) + len(numbers) + size) + described + contents + numbers
+
+
+def typed_output(name: str, values: Array, datatype: str) -> tuple[bytes, bytes]:
+    """An output with typed contents, in two parts. Floats are their bytes, and most labels a byte each; protocol
+    buffers know how to pack all else.
     """
-    if not values.size:
-        return b""
-    if datatype in FLOATS:
-        return field(5, field(FLOATS[datatype], values.tobytes()))
+    if datatype in FLOATS and values.size:
+        return begun(name, datatype, values.shape, values.nbytes), values.tobytes()
     flat = listed(values, datatype)
-    if datatype in WHOLES and min(flat) >= 0 and max(flat) <= LARGEST_BYTE:
-        return field(5, field(WHOLES[datatype], bytes(flat)))
-    return field(5, InferTensorContents(**{FIELDS[datatype]: flat}).SerializeToString())
+    if datatype in WHOLES and flat and min(flat) >= 0 and max(flat) <= LARGEST_BYTE:
+        return begun(name, datatype, values.shape, len(flat)), bytes(flat)
+    described = described_as(name, datatype, values.shape)
+    contents = field(5, InferTensorContents(**{FIELDS[datatype]: flat}).SerializeToString()) if flat else b""
+    return field(5, described + contents), b""
 
 
 def listed(values: Array, datatype: str) -> list[Any]:
