@@ -201,8 +201,8 @@ def test_bytes_behind_a_short_header_are_read_quickly(plane: DataPlane) -> None:
         b'{"x": [1, [2]]}', b'{"x": [[1, [2]], [3, 4]]}', b'{"x": [[1], [2, 3]]}', b'{"x": []}', b'{"x": [[]]}',
         b'{"x": 1}', b'{"x": "12"}', b'{"x": [1, true]}', b'{"x": [null]}', b'{"x": ["1"]}', b'{"x": {"0": 1}}',
         b'{"x": [1, 18446744073709551616]}', b'{"x": [1], "x": [2]}', b'{"x": [1], "y": "["}', b"[1]", b"",
-        b'{"x": [1]} {}', b'\xef\xbb\xbf{"x": [1]}', b'{"y": ' + b"[" * 300 + b"]" * 300 + b"}",
-        b'{"y": [' + b"1," * 300 + b"1]}",
+        b'{"x": [1]} {}', b'\xef\xbb\xbf{"x": [1]}', b'{"y": ' + b"[" * 1100 + b"]" * 1100 + b"}",
+        b'{"y": [' + b"1," * 1100 + b"1]}",
     ],
 )  # fmt: skip
 def test_what_is_not_plain_is_left_to_the_usual_way(body: bytes) -> None:

@@ -11,7 +11,7 @@ from mlneuron_runtime.dataplane import DataPlane, Request
 from mlneuron_runtime.tensors import rows_of
 from mlneuron_runtime.transport.envelope import request_id_of, told_error
 from mlneuron_runtime.transport.exchange import Exchange
-from mlneuron_runtime.transport.prediction import NOTHING_NAMED, QUICK_BODY, SMALL_BODY, Form, Question, read_quickly
+from mlneuron_runtime.transport.prediction import NOTHING_NAMED, QUICK_BODY, Form, Question, read_quickly
 from mlneuron_runtime.transport.wire import check_headers, within
 
 ANY_BODY = 16 * 1024
@@ -33,7 +33,7 @@ class Direct:
             limit = plane.config.serving.max_body_bytes
             check_headers(exchange.headers, limit, form.octets)
             within(body, limit)
-            question = None if len(body) < SMALL_BODY else read_quickly(form, body, exchange.headers, NOTHING_NAMED)
+            question = read_quickly(form, body, exchange.headers, NOTHING_NAMED)
             if question is None:
                 if len(body) > ANY_BODY:
                     exchange.usual = True

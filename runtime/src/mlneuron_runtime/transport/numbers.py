@@ -24,7 +24,7 @@ except ImportError:
 KEPT_BODY = 1024 * 1024
 """Up to this, the parser's memory (up to nine bytes for each of the body's) is kept for the next body."""
 
-MOST_OTHERS = 256
+MOST_OTHERS = 1024
 """Values beside the numbers, up to which they are worth so much ado."""
 
 DATATYPES = frozenset({"FP32", "FP64"})

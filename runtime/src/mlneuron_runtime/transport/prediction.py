@@ -23,7 +23,7 @@ LARGE_BODY = 64 * 1024
 """Above this, decoding and encoding leave the event loop: other requests go on between their steps."""
 
 QUICK_BODY = 512 * 1024
-"""Up to this, what is read quickly is read on the event loop: it takes half a millisecond at most."""
+"""Up to this, what is read quickly is read on the event loop: it takes about half a millisecond."""
 
 SMALL_BODY = 1024
 """Below this, nothing is read faster than in the usual way."""
