@@ -10,8 +10,9 @@ from mlneuron_runtime.tensors import FloatArray
 
 SIZES = (1, 8, 32, 64, 250, 1000)
 
-USUAL = 32
-"""Rows up to which an engine has to be faster: most requests have one, and so many go together in a batch."""
+USUAL = 8
+"""Rows up to which an engine has to be faster: most requests have one, and few go together unless the load is high.
+From where on the original is faster, it answers."""
 
 SPLITS = (32, 64, 128, 256, 512, 1 << 30)
 
@@ -53,7 +54,7 @@ def best_split(make: Callable[[int], Model], rows: FloatArray) -> int:
 
 
 def faster(engine: dict[int, float], original: dict[int, float]) -> bool:
-    """Whether the engine is clearly faster for as many rows as go together usually."""
+    """Whether the engine is clearly faster for as many rows as go together usually; the original may answer more."""
     return all(engine[size] * SLACK < original[size] for size in SIZES if size <= USUAL)
 
 

@@ -20,7 +20,7 @@ from mlneuron_runtime.settings import ModelSource
 
 log = structlog.get_logger()
 
-FORMAT = 6
+FORMAT = 7
 """Raised when what is written here, or how a model is converted or verified, changes."""
 
 LIBRARIES = (
