@@ -10,6 +10,7 @@ import structlog
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.loading import warm_up
 from mlneuron_runtime.models.base import Artifact
+from mlneuron_runtime.models.few import Few
 from mlneuron_runtime.tensors import TensorSpec
 
 torch = pytest.importorskip("torch", reason="the torch extra is not installed")
@@ -90,6 +91,32 @@ def test_probabilities_are_taken_as_they_are(tmp_path: Path) -> None:
     module = torch.nn.Sequential(network(3), torch.nn.Softmax(dim=1))
     predicted = scripted(module, tmp_path / "m.pt", {"output": "probabilities"}).predict((ROWS,))
     np.testing.assert_allclose(predicted.confidence, answers(module).max(axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [None, ["a", "b", "c"]])
+@pytest.mark.parametrize("output", ["logits", "probabilities"])
+def test_few_rows_are_answered_as_among_many(tmp_path: Path, output: str, classes: list[str] | None) -> None:
+    module = network(3) if output == "logits" else torch.nn.Sequential(network(3), torch.nn.Softmax(dim=1))
+    model = scripted(module, tmp_path / "m.pt", {"output": output, "classes": classes})
+    rows = np.random.default_rng(5).normal(size=(40, 4))
+    many = model.predict((rows,))
+    for size in (1, 8):
+        few = model.predict((rows[:size],))
+        assert isinstance(few, Few)
+        assert list(few.listed[0]) == few.values.tolist() == many.values[:size].tolist()
+        assert list(few.listed[1]) == few.confidence.tolist()
+        np.testing.assert_allclose(few.confidence, many.confidence[:size], rtol=1e-6)  # torch adds otherwise in batches
+        np.testing.assert_allclose(few.others["probabilities"], many.others["probabilities"][:size], rtol=1e-5)
+        assert few.specs() == many.specs()
+
+
+def test_logits_that_are_no_numbers_are_answered_as_among_many(tmp_path: Path) -> None:
+    model = scripted(torch.nn.Identity(), tmp_path / "m.pt", {"features": 3, "output": "logits"})
+    rows = np.array([[1.0, np.inf, 2.0], [-np.inf, 0.0, 1.0]])
+    with np.errstate(invalid="ignore"):
+        few, many = model.predict((rows,)), model.predict((np.repeat(rows, 8, axis=0),))
+        assert few.listed[0] == many.listed[0][::8]
+    np.testing.assert_array_equal(few.listed[1], many.listed[1][::8])
 
 
 @pytest.mark.parametrize("batch", [1, 4])

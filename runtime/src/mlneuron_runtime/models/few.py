@@ -1,5 +1,5 @@
-"""Answers of an engine to few rows, read by Python instead of numpy: right after a call of an engine numpy's code has
-left the processor's caches, and its ten steps take as long as the call did.
+"""Answers of an engine or a network to few rows, read by Python instead of numpy: right after a call of such a library
+numpy's code has left the processor's caches, and its ten steps take as long as the call did.
 """
 
 from array import array

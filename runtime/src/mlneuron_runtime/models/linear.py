@@ -1,14 +1,13 @@
 """Linear models as the few arrays that they are, for numpy: no other library needs to be imported."""
 
 import io
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import mul
 
 import numpy as np
 
-from mlneuron_runtime.models.shares import softmax
+from mlneuron_runtime.models.shares import softmax, softmax_of
 from mlneuron_runtime.tensors import Array, FloatArray
 
 
@@ -71,12 +70,7 @@ class Linear:
             for offset, divisor in scalings:
                 row = [(value - less) / by for value, less, by in zip(row, offset, divisor, strict=True)]
             scores = [sum(map(mul, row, weights)) + intercept for weights, intercept in columns]
-            if not shares:
-                return scores
-            largest = max(scores)
-            powers = [math.exp(score - largest) for score in scores]
-            total = sum(powers)
-            return [power / total for power in powers]
+            return softmax_of(scores) if shares else scores
 
         return answer
 

@@ -2,6 +2,9 @@
 long as along columns.
 """
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from mlneuron_runtime.tensors import Array, FloatArray
@@ -22,6 +25,14 @@ def softmax(scores: FloatArray) -> FloatArray:
     powers /= np.add.reduce(powers, axis=1, keepdims=True)
     made: FloatArray = powers
     return made
+
+
+def softmax_of(scores: Sequence[float]) -> list[float]:
+    """Of one row without numpy."""
+    most = max(scores)
+    powers = [math.exp(score - most) for score in scores]
+    total = sum(powers)
+    return [power / total for power in powers]
 
 
 def largest(shares: Array) -> Array:

@@ -1,5 +1,6 @@
 """What a torch file says of itself: an extra file `mlneuron.json` in it, and what its output then means."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -7,7 +8,9 @@ import numpy as np
 
 from mlneuron_runtime.failure import Fatal, Reason
 from mlneuron_runtime.models.base import PROBABILITIES, Prediction
-from mlneuron_runtime.models.shares import largest, softmax
+from mlneuron_runtime.models.few import FEW, Few, Listed, Outputs, most_probable
+from mlneuron_runtime.models.shares import largest, softmax, softmax_of
+from mlneuron_runtime.tensors import FloatArray
 
 NOTE = "mlneuron.json"
 
@@ -43,11 +46,30 @@ def interpreted(note: Note, output: Any) -> Prediction:
         output = output[:, 0]
     if note.output == "value":
         return Prediction(output)
+    if output.ndim == 2 and len(output) <= FEW:
+        return few(note, output)
     probabilities = output.astype(np.float64)
     if note.output == "logits":
         probabilities = sigmoid(probabilities) if output.ndim == 1 else softmax(probabilities)
     if probabilities.ndim == 1:
         probabilities = np.stack([1 - probabilities, probabilities], axis=1)
+    return classified(note, probabilities)
+
+
+def classified(note: Note, probabilities: FloatArray) -> Prediction:
+    """The most probable class of each row."""
     best = probabilities.argmax(axis=1)
     values = best if note.classes is None else np.array(note.classes, dtype=object).take(best)
     return Prediction(values, largest(probabilities), {PROBABILITIES: probabilities})
+
+
+def few(note: Note, output: Any) -> Prediction:
+    """The same of few rows, by Python."""
+    rows: list[list[float]] = output.tolist()
+    shares = list(map(softmax_of, rows)) if note.output == "logits" else rows
+    classes: Sequence[str | int] = range(len(shares[0])) if note.classes is None else note.classes
+
+    def listed(_outputs: Outputs) -> Listed | None:
+        return most_probable(classes, shares)
+
+    return Few([output], listed, lambda _outputs: classified(note, np.array(shares)), labels=True)
