@@ -70,7 +70,7 @@ def load(source: ModelSource, image: str, threads: int) -> Served:
     model = made.model
     loaded = time.perf_counter()
     answer = warm_up(model)
-    cost = measured(model) if answer is not None and model.steady else None
+    cost = measured(model, made.crossover) if answer is not None and model.steady else None
     log.info(
         "model loaded",
         model=source.name, framework=source.framework, type=model.type, sha256=digest, uri=public(source.uri),

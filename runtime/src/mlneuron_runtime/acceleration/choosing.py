@@ -42,4 +42,4 @@ def _engine(manifest: Manifest, content: bytes, original: Callable[[], Model]) -
     crossover = manifest.engine.crossover
     model = engine if crossover is None else Relieved(engine, original, crossover)
     warnings = tuple(Warned(reason, message) for reason, message in manifest.original.warnings)
-    return Loaded(model, warnings, manifest.original.framework, manifest.engine.library)
+    return Loaded(model, warnings, manifest.original.framework, manifest.engine.library, crossover)

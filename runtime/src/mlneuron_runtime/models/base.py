@@ -106,10 +106,11 @@ class Artifact:
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What a loader makes of an artifact. `framework` is the one that the artifact is of, `engine` the library that
-    computes; None where they are what the manifest says.
+    computes; None where they are what the manifest says. Calls of `crossover` rows and more are not the engine's.
     """
 
     model: Model
     warnings: tuple[Warned, ...] = ()
     framework: str | None = None
     engine: str | None = None
+    crossover: int | None = None
