@@ -88,13 +88,11 @@ class Results:
 
     def rows_ratio(self, model: str, protocol: str) -> float | None:
         """Rows a second through a protocol, over the bare model's."""
-        rows, bare = middle(self.rows.get((model, protocol), [])), middle(self.bare_rows.get(model, []))
-        return rows / bare if rows is not None and bare else None
+        return over(self.rows.get((model, protocol), []), self.bare_rows.get(model, []))
 
     def json_ratio(self, model: str, protocol: str) -> float | None:
         """Rows a second through a protocol in JSON, over the bare model's between such bodies and answers."""
-        rows, bare = (middle(kept.get((model, protocol), [])) for kept in (self.rows, self.json_rows))
-        return rows / bare if rows is not None and bare else None
+        return over(self.rows.get((model, protocol), []), self.json_rows.get((model, protocol), []))
 
     def hopeless(self, model: str, name: str) -> bool:
         """Whether more rounds cannot make this way of a peer the best peer: another way of the same peer is faster at
@@ -121,6 +119,12 @@ class Results:
             for sample in samples
         ]
         return max(runs, key=lambda run: run[1].busy, default=None)
+
+
+def over(values: list[float], limits: list[float]) -> float | None:
+    """The median over that of the limit, where both were measured."""
+    value, limit = middle(values), middle(limits)
+    return value / limit if value is not None and limit else None
 
 
 def middle(values: list[float]) -> float | None:

@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 
 from mlneuron_runtime.failure import Fatal, Reason
-from mlneuron_runtime.models.base import PROBABILITIES, Prediction
+from mlneuron_runtime.models import predictors
+from mlneuron_runtime.models.base import Prediction
 from mlneuron_runtime.models.few import FEW, Few, Listed, Outputs, most_probable
-from mlneuron_runtime.models.shares import largest, softmax, softmax_of
+from mlneuron_runtime.models.shares import softmax, softmax_of
 from mlneuron_runtime.tensors import FloatArray
 
 NOTE = "mlneuron.json"
@@ -58,9 +59,9 @@ def interpreted(note: Note, output: Any) -> Prediction:
 
 def classified(note: Note, probabilities: FloatArray) -> Prediction:
     """The most probable class of each row."""
-    best = probabilities.argmax(axis=1)
-    values = best if note.classes is None else np.array(note.classes, dtype=object).take(best)
-    return Prediction(values, largest(probabilities), {PROBABILITIES: probabilities})
+    width = probabilities.shape[1]
+    classes = np.arange(width) if note.classes is None else np.array(note.classes, dtype=object)
+    return predictors.most_probable(classes, probabilities)
 
 
 def few(note: Note, output: Any) -> Prediction:

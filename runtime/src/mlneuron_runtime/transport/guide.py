@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LARGE_ANSWER = 4096
+LONG_BATCH = 4096
 """Rows above which putting them into words leaves the event loop."""
 
-LARGE_BAD_ANSWER = 512
+LONG_BAD_BATCH = 512
 """The same where some of them are errors."""
 
 
@@ -72,7 +72,7 @@ class Batch:
 
     @property
     def is_long(self) -> bool:
-        return self.rows.total > (LARGE_BAD_ANSWER if self.rows.faults else LARGE_ANSWER)
+        return self.rows.total > (LONG_BAD_BATCH if self.rows.faults else LONG_BATCH)
 
     def told(self, answer: Answer, marks: "Marks | None") -> Whole:
         failure = answer.failure
@@ -109,11 +109,11 @@ class BatchPredict:
         self.plane = plane
 
     def quickly(self, body: bytes, _headers: Headers, _named: Mapping[str, str]) -> Batch:
-        numbers.matrix(self.plane.named(None).model.signature)
+        signature = numbers.matrix(self.plane.named(None).model.signature)
         asked = numbers.read(body, "batch_features")
         check_user(asked)
         served = self.plane.named(asked.get("model_version"))
-        inputs = numbers.rows(served.model.signature, asked.get("batch_features"))
+        inputs = numbers.rows(signature, asked.get("batch_features"))
         rows = rows_of(inputs)
         return Batch(served, Rows(inputs, rows, range(rows)))
 

@@ -60,9 +60,9 @@ def matrix(signature: Signature) -> Matrix:
     return signature
 
 
-def rows(signature: Signature, given: FloatArray | None) -> Inputs:
+def rows(signature: Matrix, given: FloatArray | None) -> Inputs:
     """What the model takes; raises Unusual."""
-    inputs = None if given is None else matrix(signature).plain(given)
+    inputs = None if given is None else signature.plain(given)
     if inputs is None:
         raise Unusual
     return inputs
